@@ -1,0 +1,167 @@
+"""Reuses the outputs of pure stages by content. Standard library only.
+
+The key of a result is the digest of everything that it depends on: the stage's code, its locked packages, its slice of the
+configuration, the source and data files that it reads and the artifacts that it is given. Only passed results are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay import artifacts
+from assay.project import CONFIG_VARIABLE
+from assay.reports import STAGE_FILE, StageReport, read_report, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.plan import Step
+
+PACKAGE = Path(__file__).parent
+_KEEP = 8
+_LAST = "last.json"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A stored result that is still what its report says."""
+
+    folder: Path
+    report: StageReport
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Results of pure stages below one folder, `<stage>/<key>/`."""
+
+    root: Path
+
+    def find(self, stage: str, key: str) -> Hit | None:
+        """The result stored under `key`; a damaged one is removed and is a miss."""
+        folder = self.root / stage / key
+        report = read_report(folder)
+        if report is None:
+            return None
+        if report.passed and artifacts.intact(report.outputs, folder):
+            with contextlib.suppress(OSError):
+                os.utime(folder)
+            return Hit(folder, report)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def store(self, stage: str, key: str, outputs: Path, report: StageReport) -> None:
+        """Keep the outputs of a passed stage; a cache that cannot be written is no reason to fail."""
+        target = self.root / stage / key
+        with contextlib.suppress(OSError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix=".", dir=target.parent))
+            for ref in report.outputs:
+                artifacts.link_tree(outputs / ref.path, partial / ref.path)
+            shutil.copy2(outputs / STAGE_FILE, partial / STAGE_FILE)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+            self._forget_oldest(target.parent)
+
+    def explain(self, stage: str, components: Mapping[str, str]) -> str:
+        """Why the stage has to run: what differs from the last time, in words."""
+        try:
+            last = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return "first run"
+        changed = [name for name in {**last, **components} if last.get(name) != components.get(name)]
+        if not changed:
+            return "no stored result"
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a table
+        return "changed: " + ", ".join(sorted(changed)[:3]) + more
+
+    def remember(self, stage: str, components: Mapping[str, str]) -> None:
+        """Note what the stage depended on this time, for `explain`."""
+        with contextlib.suppress(OSError):
+            (self.root / stage).mkdir(parents=True, exist_ok=True)
+            write_json(self.root / stage / _LAST, components)
+
+    @staticmethod
+    def _forget_oldest(folder: Path) -> None:
+        entries = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+        for path in entries[:-_KEEP]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def key_of(components: Mapping[str, str]) -> str:
+    """One digest for all components."""
+    return hashlib.sha256(json.dumps(components, sort_keys=True).encode()).hexdigest()
+
+
+def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
+    """Everything that the result of `step` depends on, each by name and digest or value."""
+    found = {"Assay's code": toolkit_digest(step.stage), "locked packages": _packages(step, project)}
+    found |= {
+        f"config {name}": value for name, value in _leaves(json.loads(step.environment.get(CONFIG_VARIABLE, "{}")))
+    }
+    for glob in step.source:
+        found |= {str(p.relative_to(project)): artifacts.digest(p) for p in _matching(project, glob)}
+    if step.data:
+        found |= {f"data {p.relative_to(project)}": artifacts.digest(p) for p in _matching(project, _below(step.data))}
+    paths = {slot.name: inputs / slot.path for slot in step.inputs}
+    return found | {f"input {name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
+
+
+def _below(path: str) -> str:
+    return f"{path.rstrip('/')}/**"
+
+
+def _matching(project: Path, glob: str) -> list[Path]:
+    base, _, rest = glob.partition("**")
+    start = project / base.rstrip("/")
+    if start.is_file():
+        return [start]
+    return sorted(artifacts.files_below(start)) if rest or glob.endswith("**") else []
+
+
+@cache
+def toolkit_digest(stage: str) -> str:
+    """Digest of the code behind `stage`: all of Assay but the other stages, the command line and the rendering."""
+    module = f"{stage.replace('-', '_')}.py"
+    files = [path for path in artifacts.files_below(PACKAGE) if _counts(path.relative_to(PACKAGE), module)]
+    digests = {str(path.relative_to(PACKAGE)): artifacts.file_digest(path) for path in files}
+    return key_of(digests)
+
+
+def _counts(path: Path, module: str) -> bool:
+    if path.parts[0] == "stages":
+        return path.name in {module, "__init__.py"}
+    return path.parts[0] not in {"cli.py", "runner.py", "render", "cache.py", "progress.py", "__main__.py"}
+
+
+def _packages(step: Step, project: Path) -> str:
+    lock = toolkit_file(f"requirements/{step.requirements}.lock")
+    files = [lock, toolkit_file("Dockerfile")] if "Dockerfile" in step.source else [lock]
+    parts = [platform.python_version(), *(artifacts.file_digest(file) for file in files if file.exists())]
+    if step.project_requirements:
+        own = project / step.project_requirements
+        parts.append(artifacts.file_digest(own) if own.exists() else "")
+    return key_of({str(number): part for number, part in enumerate(parts)})
+
+
+def toolkit_file(name: str) -> Path:
+    """A file that ships with Assay: from a checkout, or from inside the installed package."""
+    checkout = PACKAGE.parents[1] / name
+    return checkout if checkout.exists() else PACKAGE / "_files" / name
+
+
+def _leaves(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value, sort_keys=True)

@@ -1,0 +1,159 @@
+"""The `assay` command. The only place that prints results and errors, and the only one that decides on exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.errors import AssayError, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from assay.plan import Selection
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and give its exit code; expected failures are rendered here, bugs keep their traceback."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return int(command(arguments))
+    except AssayError as error:
+        sys.stderr.write(f"assay: {error}\n")
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        return int(Exit.PASSED)
+    except Exception:  # noqa: BLE001 - a bug: the traceback is what its report needs
+        sys.stderr.write(f"assay: a bug in Assay, please report it\n{traceback.format_exc()}")
+        return int(Exit.BUG)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from assay.plan import make_plan
+    from assay.project import load_project
+    from assay.render.text import plan_table
+
+    plan = make_plan(load_project(arguments.project), _selection(arguments))
+    sys.stdout.write(plan.to_json() if arguments.format == "json" else plan_table(plan) + "\n")
+    return Exit.PASSED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from assay.local import run_local
+    from assay.progress import Progress
+    from assay.render.text import run_table
+
+    progress = Progress(quiet=arguments.quiet, verbose=arguments.verbose)
+    run, folder = run_local(arguments.project, _selection(arguments), fresh=arguments.fresh, progress=progress)
+    sys.stdout.write(f"\n{run_table(run)}\nreport: {folder / 'report.html'}\n")
+    return run.exit_code
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    from assay.local import run_stage
+
+    report = run_stage(
+        arguments.name, arguments.project, arguments.inputs, arguments.outputs, arguments.timeout, arguments.memory
+    )
+    for gate in report.blocking:
+        sys.stderr.write(f"{gate.gate} {gate.status}: observed {gate.observed}, limit {gate.operator} {gate.limit}\n")
+    if report.exit_code and not report.blocking:
+        sys.stderr.write(f"{report.stage}: {report.message}\n")
+    return report.exit_code
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
+    from assay.bundle import make_bundle
+    from assay.local import stage_context
+
+    context = stage_context("package", arguments.project, arguments.inputs, arguments.outputs)
+    sys.stdout.write(f"{make_bundle(context)}\n")
+    return Exit.PASSED
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from assay.local import report_on
+    from assay.render.text import run_table
+
+    run = report_on(arguments.folder, arguments.plan)
+    sys.stdout.write(f"{run_table(run)}\n")
+    return run.exit_code if arguments.exit_code else Exit.PASSED
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from assay.local import newest_bundle
+    from assay.serving.app import serve
+
+    serve(arguments.bundle or newest_bundle(arguments.project), arguments.host, arguments.port, arguments.log)
+    return Exit.PASSED
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    from assay.project import load_project
+    from assay.registry import Registry, store_of
+
+    name = load_project(arguments.project).config.name
+    now, before = Registry(store_of(arguments.project)).rollback(name)
+    sys.stdout.write(f"{name}: version {now} is champion again, version {before} is previous\n")
+    return Exit.PASSED
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    from assay.plan import Selection
+
+    only = tuple(arguments.only)
+    return Selection(trigger=arguments.trigger, only=only, start=arguments.start, until=arguments.until)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="assay", description="ML CI/CD: eight gated stages, the same everywhere.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    plan = _add(commands, "plan", _plan, "show what a run will do, without doing it")
+    plan.add_argument("--format", choices=("table", "json"), default="table")
+    run = _add(commands, "run", _run, "run the stages on this machine")
+    run.add_argument("--fresh", action="store_true", help="reuse no earlier result")
+    run.add_argument("--quiet", action="store_true", help="print only the result")
+    run.add_argument("--verbose", action="store_true", help="print what each stage prints")
+    for command in (plan, run):
+        _add_selection(command)
+    stage = _add(commands, "stage", _stage, "run one stage on given inputs")
+    stage.add_argument("name", metavar="NAME")
+    stage.add_argument("--timeout", type=float, default=3600, help="seconds")
+    stage.add_argument("--memory", type=int, default=0, help="bytes, 0 for no limit")
+    bundle = _add(commands, "bundle", _bundle, "write what the model's image is built from")
+    for command in (stage, bundle):
+        command.add_argument("--inputs", type=Path, required=True, help="folder with the artifacts it reads")
+        command.add_argument("--outputs", type=Path, required=True, help="folder for the artifacts it writes")
+    report = _add(commands, "report", _report, "put a run's reports together")
+    report.add_argument("folder", type=Path, help="folder with one folder a stage")
+    report.add_argument("--plan", type=Path, required=True, help="the plan as JSON")
+    report.add_argument("--exit-code", action="store_true", help="end with the run's exit code")
+    serve = _add(commands, "serve", _serve, "serve a model until interrupted")
+    serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8080)
+    serve.add_argument("--log", type=Path, help="folder for prediction logs")
+    _add(commands, "rollback", _rollback, "make the previous version the champion again")
+    return parser
+
+
+def _add(
+    commands: object, name: str, command: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)  # type: ignore[attr-defined]
+    parser.set_defaults(command=command)
+    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder (default: here)")
+    return parser
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trigger", default="", help="push, data, schedule, or one of [tool.assay.triggers]")
+    parser.add_argument("--only", action="append", default=[], metavar="STAGE", help="just this stage; may be repeated")
+    parser.add_argument("--from", dest="start", default="", metavar="STAGE", help="this stage and all that follow")
+    parser.add_argument("--until", default="", metavar="STAGE", help="this stage and all before it")

@@ -1,0 +1,153 @@
+"""Runs on this machine: where things lie below `.assay/`, and what the commands of `cli.py` do."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import secrets
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.cache import Cache
+from assay.context import Context
+from assay.errors import ArtifactError, ConfigError
+from assay.pipeline import GRAPH
+from assay.plan import Plan, make_plan
+from assay.project import load_project, sliced_project
+from assay.render.collect import collect, write_run
+from assay.reports import RunReport
+from assay.runner import Execution, prune
+from assay.supervisor import RUN_VARIABLE, supervise
+
+if TYPE_CHECKING:
+    from assay.plan import Selection
+    from assay.progress import Progress
+    from assay.reports import StageReport
+
+STATE = ".assay"
+COMMIT_VARIABLE = "ASSAY_COMMIT"
+
+
+def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Progress) -> tuple[RunReport, Path]:
+    """Plan and execute a run.
+
+    Returns:
+        The report and the run's folder, in which run.json, run.md and report.html lie.
+    """
+    root = project.resolve()
+    plan = make_plan(load_project(root), selection)
+    started, clock = _now(), time.monotonic()
+    run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    folder = _run_folder(root, run_id)
+    (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+    commit = commit_of(root)
+    execution = Execution(
+        plan, root, folder, Cache(root / STATE / "cache"), run_id, {COMMIT_VARIABLE: commit}, fresh, progress
+    )
+    entries = execution.run()
+    run = RunReport(
+        id=run_id,
+        project=plan.project,
+        trigger=plan.trigger,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - clock, 1),
+        entries=entries,
+        commit=commit,
+    )
+    write_run(run, folder)
+    prune(folder.parent)
+    return run, folder
+
+
+def run_stage(name: str, project: Path, inputs: Path, outputs: Path, timeout: float, memory: int) -> StageReport:
+    """Run one stage under its supervisor."""
+    return supervise(stage_context(name, project, inputs, outputs), timeout=timeout, memory=memory)
+
+
+def stage_context(name: str, project: Path, inputs: Path, outputs: Path) -> Context:
+    """What stage `name` is given when its artifacts lie in `inputs` and `outputs`."""
+    stage = GRAPH.stage(name)
+    sliced = sliced_project(project.resolve())
+    return Context(
+        stage=stage,
+        config=sliced.config,
+        project=sliced.root,
+        inputs=inputs.resolve(),
+        outputs=outputs.resolve(),
+        run_id=os.environ.get(RUN_VARIABLE, "by-hand"),
+        limits=sliced.limits[name],
+    )
+
+
+def report_on(folder: Path, plan_file: Path) -> RunReport:
+    """Put the reports in `folder` together and write run.json, run.md and report.html there.
+
+    Raises:
+        ConfigError: `plan_file` is not a plan.
+    """
+    try:
+        plan = Plan.from_dict(json.loads(plan_file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"not a plan: {error}", where=str(plan_file), next="make one: assay plan --format json"
+        ) from None
+    run_id = os.environ.get(RUN_VARIABLE, folder.resolve().name)
+    entries = collect(plan, folder, run_id)
+    seconds = round(sum(entry.report.seconds for entry in entries if not entry.cached), 1)
+    run = RunReport(
+        id=run_id,
+        project=plan.project,
+        trigger=plan.trigger,
+        started=_now().isoformat(timespec="seconds"),
+        seconds=seconds,
+        entries=entries,
+        commit=os.environ.get(COMMIT_VARIABLE, ""),
+    )
+    write_run(run, folder)
+    return run
+
+
+def newest_bundle(project: Path) -> Path:
+    """The bundle of the newest run that made one.
+
+    Raises:
+        ArtifactError: No run made one.
+    """
+    bundles = sorted((project / STATE / "runs").glob("*/package/bundle"))
+    if not bundles:
+        raise ArtifactError(
+            "no run has made a bundle yet", where=str(project / STATE / "runs"), next="assay run --until package"
+        )
+    return bundles[-1]
+
+
+def commit_of(root: Path) -> str:
+    """The git commit of `root`, `-dirty` behind it where files differ; empty outside git."""
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _run_folder(root: Path, run_id: str) -> Path:
+    folder = root / STATE / "runs" / run_id
+    try:
+        folder.mkdir(parents=True)
+        ignore = root / STATE / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        latest = folder.parent / "latest"
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(run_id)
+    except OSError as error:
+        raise ArtifactError(f"the run's folder cannot be written: {error.strerror}", where=str(folder)) from None
+    return folder
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,157 @@
+"""The eight stages and what passes between them: the one definition that all else is derived from."""
+
+from __future__ import annotations
+
+from assay.gates import Gate, Limit
+from assay.graph import Artifact, Graph, Stage, World
+
+ARTIFACTS = (
+    Artifact("source", "", "the project's code"),
+    Artifact("data", "", "the project's data"),
+    Artifact("live-data", "", "logged predictions of the model that serves"),
+    Artifact("champion", "champion/", "the model that serves now, its evaluation and data profile; may be empty"),
+    Artifact("test-report", "test-report/", "junit.xml, coverage, lint and type findings"),
+    Artifact("dataset", "dataset/", "train and holdout rows, fingerprint"),
+    Artifact("data-report", "data-report/", "data profile, failed checks with rows, drift"),
+    Artifact("model", "model/", "MLflow model folder"),
+    Artifact("training", "training/", "training.json: parameters, metrics, digests; plots"),
+    Artifact("evaluation", "evaluation/", "evaluation.json, model card, sample rows with predictions"),
+    Artifact("registration", "registration.json", "name and version in the registry"),
+    Artifact("bundle", "bundle/", "everything the model's image is built from"),
+    Artifact("image", "image.json", "digest of the bundle and of the image"),
+    Artifact("deployment", "deployment/", "deployment.json, the traffic of the rollout, profile of what serves"),
+    Artifact("monitor-report", "monitor-report/", "drift, volume and performance of the window"),
+)
+
+RESOLVE = Stage(
+    name="resolve",
+    doc="fetch the model that serves now",
+    writes=("champion",),
+    world=World.READS,
+    requirements="registry",
+    config=("name",),
+)
+
+STAGES = (
+    Stage(
+        name="code-test",
+        doc="tests, coverage, lint and types of the project",
+        reads=("source",),
+        writes=("test-report",),
+        requirements="test",
+        source=("src/**", "tests/unit/**", "tests/integration/**", "tests/conftest.py", "pyproject.toml"),
+        config=("name", "code"),
+        gates=(
+            Gate("code.tests", "tests that failed or broke", Limit(max=0)),
+            Gate("code.coverage", "share of lines that the tests run, percent"),
+            Gate("code.lint", "ruff findings", Limit(max=0)),
+            Gate("code.types", "mypy errors", Limit(max=0)),
+        ),
+    ),
+    Stage(
+        name="data-validate",
+        doc="schema, quality and drift of the data",
+        reads=("source", "data", "champion"),
+        writes=("dataset", "data-report"),
+        requirements="data",
+        source=("src/**",),
+        config=("name", "load", "data"),
+        gates=(
+            Gate("data.schema.*", "values that break a rule of [tool.assay.data.schema]", Limit(max=0)),
+            Gate("data.quality.rows", "rows in the data", Limit(min=1)),
+            Gate("data.quality.duplicates", "share of rows that repeat another"),
+            Gate("data.quality.missing", "largest share of missing values in a column"),
+            Gate("data.quality.overlap", "share of holdout rows that also stand in the train rows"),
+            Gate("data.drift.psi", "largest population stability index of a column against the champion's profile"),
+        ),
+    ),
+    Stage(
+        name="train",
+        doc="fit the model",
+        reads=("source", "dataset"),
+        writes=("model", "training"),
+        requirements="train",
+        source=("src/**",),
+        config=("name", "model", "data.target", "data.task", "data.positive", "params"),
+    ),
+    Stage(
+        name="model-validate",
+        doc="metrics, champion, fairness, latency, the project's model tests",
+        reads=("source", "dataset", "model", "champion"),
+        writes=("evaluation",),
+        requirements="evaluate",
+        source=("src/**", "tests/model/**"),
+        config=("name", "metrics", "data.target", "data.task", "data.positive", "data.sensitive"),
+        gates=(
+            Gate("model.*", "any metric on the holdout, by its name"),
+            Gate("model.latency_ms.p95", "95th percentile of one single-row prediction, milliseconds"),
+            Gate("model.fairness.*", "fairlearn's measure, worst of the sensitive columns"),
+            Gate("model.slice.*", "a metric on the worst group of the sensitive columns"),
+            Gate("model.tests", "failed tests in tests/model", Limit(max=0)),
+        ),
+    ),
+    Stage(
+        name="register",
+        doc="a version in the registry, alias staging",
+        reads=("model", "training", "evaluation", "data-report"),
+        optional=("test-report",),
+        writes=("registration",),
+        world=World.CHANGES,
+        requirements="registry",
+        config=("name",),
+    ),
+    Stage(
+        name="package",
+        doc="bundle and image, judged by its predictions",
+        reads=("source", "model", "evaluation", "data-report", "registration"),
+        writes=("bundle", "image"),
+        requirements="serve",
+        source=("src/**", "Dockerfile"),
+        config=("name", "requirements"),
+        gates=(
+            Gate("image.predicts_same", "largest difference to the model's own predictions", Limit(max=1e-9)),
+            Gate("image.latency_ms.p95", "95th percentile of one single-row request over HTTP, milliseconds"),
+            Gate("image.size_mb", "size of the bundle, of the image where one was built, MB"),
+        ),
+    ),
+    Stage(
+        name="deploy",
+        doc="stable and candidate side by side, smoke tests, canary, promotion",
+        reads=("bundle", "image", "registration", "champion"),
+        writes=("deployment",),
+        world=World.CHANGES,
+        requirements="deploy",
+        source=("tests/smoke/**",),
+        config=("name", "deploy"),
+        gates=(
+            Gate("deploy.smoke", "failed tests in tests/smoke", Limit(max=0)),
+            Gate("deploy.canary.success_rate", "share of the candidate's requests that succeeded", Limit(min=0.99)),
+            Gate("deploy.canary.latency_ratio", "candidate's p95 divided by the stable version's", Limit(max=2.0)),
+            Gate("deploy.canary.prediction_psi", "shift of the predictions against the stable version, PSI"),
+        ),
+    ),
+    Stage(
+        name="monitor",
+        doc="live predictions against the profile of the model that serves",
+        reads=("live-data", "champion"),
+        optional=("deployment",),
+        writes=("monitor-report",),
+        world=World.READS,
+        requirements="data",
+        config=("name", "monitor"),
+        gates=(
+            Gate("monitor.volume", "predictions in the window", Limit(min=1)),
+            Gate("monitor.drift.psi", "largest population stability index of a column", Limit(max=0.25)),
+            Gate("monitor.errors", "share of requests that failed", Limit(max=0.01)),
+            Gate("monitor.performance.*", "a metric on the rows whose label is known"),
+        ),
+    ),
+)
+
+GRAPH = Graph(ARTIFACTS, (RESOLVE, *STAGES))
+
+TRIGGERS: dict[str, tuple[str, ...]] = {
+    "push": tuple(stage.name for stage in STAGES),
+    "data": tuple(s for s in GRAPH.order(GRAPH.followers("data-validate")) if s != "resolve"),
+    "schedule": tuple(s for s in GRAPH.order(GRAPH.followers("train")) if s != "resolve"),
+}

@@ -1,0 +1,111 @@
+"""Plain-text tables for terminals and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.errors import Exit
+from assay.pipeline import STAGES
+from assay.reports import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.gates import GateResult
+    from assay.plan import Plan
+    from assay.reports import Entry, RunReport
+
+_EIGHT = {stage.name for stage in STAGES}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned to their widest cell, one header line."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def plan_table(plan: Plan) -> str:
+    """What a plan will do, one line a step."""
+    rows = [
+        (
+            f"({step.stage})" if step.supporting else step.stage,
+            ", ".join(slot.name for slot in step.inputs) or "-",
+            ", ".join(slot.name for slot in step.outputs),
+            str(step.world),
+            ", ".join(step.gates) or "-",
+        )
+        for step in plan.steps
+    ]
+    note = "\n(in brackets: not asked for, needed by another stage)" if any(s.supporting for s in plan.steps) else ""
+    return table(("stage", "reads", "writes", "world", "gates"), rows) + note
+
+
+def number(value: float | None) -> str:
+    """A value as short as it can be read: four significant digits, a dash where there is none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def gate_limit(gate: GateResult) -> str:
+    """`>= 0.85`, or a dash where the gate has no limit to show."""
+    return "-" if gate.limit is None else f"{gate.operator} {number(gate.limit)}"
+
+
+def status_word(entry: Entry) -> str:
+    """`cached` for a reused result, else the status."""
+    return "cached" if entry.cached else str(entry.report.status)
+
+
+def gates_word(entry: Entry) -> str:
+    """`4/5`: gates that let the stage pass, of all."""
+    gates = entry.report.gates
+    return f"{len(gates) - len(entry.report.blocking)}/{len(gates)}" if gates else "-"
+
+
+def run_table(run: RunReport) -> str:
+    """The run: a line a stage, then the gates that stopped it or need a look, then what went wrong."""
+    rows = [
+        (e.report.stage, status_word(e), "-" if e.cached else f"{e.report.seconds:.1f} s", gates_word(e), e.why or "-")
+        for e in run.entries
+    ]
+    parts = [table(("stage", "status", "time", "gates", "why"), rows)]
+    parts += [text for text in (gates_table(run), problems(run)) if text]
+    return "\n\n".join([*parts, verdict(run)])
+
+
+def gates_table(run: RunReport) -> str:
+    """The gates that did not simply pass, with value and limit; empty where all did."""
+    rows = [
+        (g.gate, number(g.observed), gate_limit(g), str(g.status), g.message or "-")
+        for entry in run.entries
+        for g in entry.report.gates
+        if g.status != "pass"
+    ]
+    return table(("gate", "observed", "limit", "verdict", "message"), rows) if rows else ""
+
+
+def problems(run: RunReport) -> str:
+    """The message of each stage that ended in an error, in full."""
+    errors = [e.report for e in run.entries if e.report.status is Status.ERROR]
+    return "\n\n".join(f"{report.stage}: {report.message}" for report in errors)
+
+
+def verdict(run: RunReport) -> str:
+    """The last line: how many stages passed, and the exit code with its meaning."""
+    stages = [entry for entry in run.entries if entry.report.stage in _EIGHT]
+    passed = sum(entry.report.passed for entry in stages)
+    total = f"{passed} of {len(stages)} stages passed in {run.seconds:.1f} s"
+    return f"{total} (exit {run.exit_code}: {meaning(run.exit_code)})" if run.exit_code else total
+
+
+def meaning(code: int) -> str:
+    """An exit code in words."""
+    words = {
+        Exit.BUG: "a bug in Assay",
+        Exit.USAGE: "configuration or usage",
+        Exit.GATE: "a gate said no",
+        Exit.PROJECT: "the project's code failed",
+        Exit.SERVICE: "a service outside failed",
+        Exit.INTERRUPTED: "interrupted",
+    }
+    return words.get(Exit(code), "unknown") if code in list(Exit) else "unknown"

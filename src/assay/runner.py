@@ -1,0 +1,173 @@
+"""Executes a plan on this machine: independent steps side by side, pure ones from the cache. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assay import artifacts
+from assay.cache import Cache, components_of, key_of
+from assay.errors import Exit
+from assay.graph import World
+from assay.progress import Progress
+from assay.reports import Entry, StageReport, Status, read_report, skipped, write_report
+from assay.supervisor import RUN_VARIABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assay.plan import Plan, Step
+
+
+@dataclass
+class Execution:
+    """One run of a plan.
+
+    Attributes:
+        plan: What to do.
+        project: The project's folder.
+        folder: `.assay/runs/<id>`, where every step gets a folder of its own.
+        cache: Where results of pure stages are kept.
+        run_id: Identifies the run.
+        environment: Variables for steps that touch the world: store, commit.
+        fresh: True to reuse nothing.
+        progress: Tells people what happens.
+    """
+
+    plan: Plan
+    project: Path
+    folder: Path
+    cache: Cache
+    run_id: str
+    environment: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False
+    progress: Progress = field(default_factory=Progress)
+    _entries: dict[str, Entry] = field(default_factory=dict, init=False)
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
+
+    def run(self) -> tuple[Entry, ...]:
+        """Execute every step; a step whose supplier did not pass is skipped, with that reason."""
+        waiting = {step.stage: step for step in self.plan.steps}
+        done: queue.SimpleQueue[tuple[str, Entry]] = queue.SimpleQueue()
+        busy = 0
+        try:
+            while waiting or busy:
+                for step in [step for step in waiting.values() if self._ready(step)]:
+                    del waiting[step.stage]
+                    threading.Thread(target=self._work, args=(step, done), daemon=True).start()
+                    busy += 1
+                name, entry = done.get()
+                self._entries[name] = entry
+                busy -= 1
+        except KeyboardInterrupt:
+            self._stop()
+            for step in self.plan.steps:
+                self._entries.setdefault(step.stage, Entry(report=_interrupted(step.stage, self.run_id)))
+        return tuple(self._entries[step.stage] for step in self.plan.steps)
+
+    def _ready(self, step: Step) -> bool:
+        return all(need in self._entries for need in step.needs)
+
+    def _work(self, step: Step, done: queue.SimpleQueue[tuple[str, Entry]]) -> None:
+        try:
+            entry = self._execute(step)
+        except Exception as error:  # noqa: BLE001 - a thread must always answer, or the run would wait for ever
+            message = f"a bug in Assay's runner: {type(error).__name__}: {error}"
+            report = StageReport(stage=step.stage, status=Status.ERROR, exit_code=Exit.BUG, message=message)
+            entry = Entry(report=report)
+        self.progress.ended(entry)
+        done.put((step.stage, entry))
+
+    def _execute(self, step: Step) -> Entry:
+        outputs = self.folder / step.stage
+        outputs.mkdir(parents=True, exist_ok=True)
+        blocked = [need for need in step.needs if not self._entries[need].report.passed]
+        if blocked:
+            report = skipped(step.stage, f"{', '.join(blocked)} did not pass", self.run_id)
+            write_report(outputs, report)
+            return Entry(report=report, why=report.message)
+        inputs = self._lay_inputs(step)
+        if step.world is not World.NONE:
+            return Entry(report=self._spawn(step, inputs, outputs), why=f"{step.world} the world")
+        return self._reuse_or_run(step, inputs, outputs)
+
+    def _reuse_or_run(self, step: Step, inputs: Path, outputs: Path) -> Entry:
+        components = components_of(step, self.project, inputs)
+        key = key_of(components)
+        hit = None if self.fresh else self.cache.find(step.stage, key)
+        if hit:
+            for ref in hit.report.outputs:
+                artifacts.link_tree(hit.folder / ref.path, outputs / ref.path)
+            write_report(outputs, hit.report)
+            self.cache.remember(step.stage, components)
+            return Entry(report=hit.report, cached=True, why="nothing changed")
+        why = "asked for" if self.fresh else self.cache.explain(step.stage, components)
+        report = self._spawn(step, inputs, outputs)
+        self.cache.remember(step.stage, components)
+        if report.passed:
+            self.cache.store(step.stage, key, outputs, report)
+        return Entry(report=report, why=why)
+
+    def _lay_inputs(self, step: Step) -> Path:
+        inputs = self.folder / ".inputs" / step.stage
+        inputs.mkdir(parents=True, exist_ok=True)
+        for slot in step.inputs:
+            source = self.folder / slot.maker / slot.path
+            if source.exists():
+                (inputs / slot.path.rstrip("/")).symlink_to(source)
+        return inputs
+
+    def _spawn(self, step: Step, inputs: Path, outputs: Path) -> StageReport:
+        self.progress.started(step.stage)
+        folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project, "python": sys.executable}
+        argv = [str(folders.get(word, word)) for word in step.argv]
+        environment = os.environ | step.environment | {RUN_VARIABLE: self.run_id}
+        environment |= self.environment if step.world is not World.NONE else {}
+        started = time.monotonic()
+        process = subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._running.append(process)
+        assert process.stdout is not None  # noqa: S101 - PIPE above
+        for line in process.stdout:
+            self.progress.line(step.stage, line.decode(errors="replace").rstrip("\n"))
+        code = process.wait()
+        report = read_report(outputs)
+        if report is None or report.run_id != self.run_id:
+            message = f"the supervisor ended with exit code {code} and left no report"
+            seconds = round(time.monotonic() - started, 3)
+            status = Status.ERROR
+            report = StageReport(
+                stage=step.stage,
+                status=status,
+                exit_code=code if code > 0 else Exit.PROJECT,
+                message=message,
+                seconds=seconds,
+                run_id=self.run_id,
+            )
+        return report
+
+    def _stop(self) -> None:
+        for process in self._running:
+            process.terminate()
+        for process in self._running:
+            process.wait()
+
+
+def _interrupted(stage: str, run_id: str) -> StageReport:
+    code = int(Exit.INTERRUPTED)
+    return StageReport(stage=stage, status=Status.ERROR, exit_code=code, message="interrupted", run_id=run_id)
+
+
+def prune(runs: Path, keep: int = 30) -> None:
+    """Remove all but the newest `keep` runs; their names sort by time."""
+    folders = sorted(path for path in runs.iterdir() if path.is_dir() and not path.is_symlink())
+    for folder in folders[:-keep]:
+        shutil.rmtree(folder, ignore_errors=True)
