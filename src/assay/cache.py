@@ -1,7 +1,7 @@
 """Reuses the outputs of pure stages by content. Standard library only.
 
-The key of a result is the digest of everything that it depends on: the stage's code, its locked packages, its slice of the
-configuration, the source and data files that it reads and the artifacts that it is given. Only passed results are kept.
+The key of a result is the digest of everything that it depends on: the stage's code, its locked packages, its slice of
+the configuration, the source and data files that it reads and the artifacts it is given. Only passed results are kept.
 """
 
 from __future__ import annotations

@@ -67,9 +67,7 @@ def resolve(dotted: str, project: Path, key: str) -> Callable[..., Any]:
     Raises:
         ProjectError: No such module, no such name, not callable, or the module raised on import.
     """
-    for folder in (project, project / "src"):
-        if folder.is_dir() and str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    add_to_path(project)
     name, _, attribute = dotted.partition(":")
     where = f'pyproject.toml tool.assay.{key} = "{dotted}"'
     module = _import(name, where, project)
@@ -82,6 +80,21 @@ def resolve(dotted: str, project: Path, key: str) -> Callable[..., Any]:
     if not callable(found):
         raise ProjectError(f'"{attribute}" in module {name} is not callable', where, "a function or a class")
     return found  # type: ignore[no-any-return]
+
+
+def add_to_path(project: Path) -> None:
+    """Let the project's packages be imported, from `src/` before its root."""
+    for folder in (project, project / "src"):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+
+
+def packages(project: Path) -> tuple[str, ...]:
+    """Top-level names that the project's own code can be imported by, for `modelfolder.load`."""
+    below_src = [path for path in (project / "src").glob("*") if path.is_dir() or path.suffix == ".py"]
+    in_root = [*project.glob("*.py"), *(path.parent for path in project.glob("*/__init__.py"))]
+    names = {path.stem for path in (*below_src, *in_root)}
+    return tuple(sorted(name for name in names if name.isidentifier() and name != "assay"))
 
 
 def _import(name: str, where: str, project: Path) -> object:

@@ -87,10 +87,15 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from assay.local import newest_bundle
     from assay.serving.app import serve
 
-    serve(arguments.bundle or newest_bundle(arguments.project), arguments.host, arguments.port, arguments.log)
+    bundle = arguments.bundle
+    if bundle is None:
+        # not in a model's image, which holds only what serving needs
+        from assay.local import newest_bundle
+
+        bundle = newest_bundle(arguments.project)
+    serve(bundle, arguments.host, arguments.port, arguments.log)
     return Exit.PASSED
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assay.gates import Waiver
+from assay.gates import Waiver  # noqa: TC001 - schema.build reads the annotations
 from assay.schema import between, key
 
 _DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
@@ -36,6 +36,14 @@ def _span(value: str) -> str:
 def _holdout(value: float | str) -> str:
     ok = bool(value) if isinstance(value, str) else 0 < value < 1
     return "" if ok else "a share between 0 and 1, or the name of a true/false column that marks holdout rows"
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"a regular expression ({error})"
+    return ""
 
 
 def _steps(value: tuple[int, ...]) -> str:
@@ -70,7 +78,7 @@ class Column:
     min: float | None = key("smallest value allowed", None)
     max: float | None = key("largest value allowed", None)
     allowed: tuple[Any, ...] = key("the only values allowed", ())
-    pattern: str | None = key("regular expression that each value must match in full", None)
+    pattern: str | None = key("regular expression that each value must match in full", None, check=_pattern)
     max_missing: float = key("largest share of missing values", 1.0, check=between(0, 1))
     unique: bool = key("no value twice", default=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ArtifactError
@@ -12,6 +11,7 @@ from assay.pipeline import GRAPH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from assay.config import Config
     from assay.gates import GateResult, Limit, Observed

@@ -1,6 +1,7 @@
 """Every expected failure, as data: what was wrong, where, what is allowed, what to do next.
 
-`cli.py` is the only place that prints them; anything that is not an `AssayError` is a bug in Assay and keeps its traceback.
+`cli.py` is the only place that prints them; anything that is not an `AssayError` is a bug in Assay and keeps its
+traceback.
 """
 
 from __future__ import annotations

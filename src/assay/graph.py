@@ -88,7 +88,7 @@ class Graph:
     """Artifacts and stages, checked when built.
 
     Raises:
-        ConfigError: Two makers of one artifact, an unknown artifact, an input nobody makes, or a cycle; names the stage.
+        ConfigError: Two makers of an artifact, an unknown artifact, an input nobody makes, a cycle; names the stage.
     """
 
     artifacts: tuple[Artifact, ...]

@@ -1,7 +1,7 @@
 """Reads gate limits out of `[tool.assay.gates.<stage>]`. Standard library only.
 
-A table's keys are either bounds (`min`, `max`, ...) or further names: `latency_ms = { p95 = { max = 100 } }` is the gate
-`model.latency_ms.p95` with the bound `max`.
+A table's keys are either bounds (`min`, `max`, ...) or further names: `latency_ms = { p95 = { max = 100 } }` is the
+gate `model.latency_ms.p95` with the bound `max`.
 """
 
 from __future__ import annotations

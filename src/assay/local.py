@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import secrets
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.cache import Cache
@@ -23,6 +22,8 @@ from assay.runner import Execution, prune
 from assay.supervisor import RUN_VARIABLE, supervise
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from assay.plan import Selection
     from assay.progress import Progress
     from assay.reports import StageReport
@@ -149,5 +150,5 @@ def _run_folder(root: Path, run_id: str) -> Path:
     return folder
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -87,6 +87,7 @@ STAGES = (
             Gate("model.latency_ms.p95", "95th percentile of one single-row prediction, milliseconds"),
             Gate("model.fairness.*", "fairlearn's measure, worst of the sensitive columns"),
             Gate("model.slice.*", "a metric on the worst group of the sensitive columns"),
+            Gate("model.contract", "promises of an estimator that the model breaks", Limit(max=0)),
             Gate("model.tests", "failed tests in tests/model", Limit(max=0)),
         ),
     ),
@@ -107,7 +108,7 @@ STAGES = (
         writes=("bundle", "image"),
         requirements="serve",
         source=("src/**", "Dockerfile"),
-        config=("name", "requirements"),
+        config=("name", "requirements", "data.task", "data.positive"),
         gates=(
             Gate("image.predicts_same", "largest difference to the model's own predictions", Limit(max=1e-9)),
             Gate("image.latency_ms.p95", "95th percentile of one single-row request over HTTP, milliseconds"),

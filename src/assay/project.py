@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import fnmatch
 import json
 import os
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import Config
@@ -19,6 +18,7 @@ from assay.schema import Problem, build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from assay.gates import Limit
     from assay.graph import Stage
@@ -64,7 +64,7 @@ def _copy(source: Mapping[str, Any], target: dict[str, Any], keys: list[str]) ->
         _copy(source[keys[0]], target.setdefault(keys[0], {}), keys[1:])
 
 
-def load_project(root: Path, today: datetime.date | None = None) -> Project:
+def load_project(root: Path, today: dt.date | None = None) -> Project:
     """Read and check the project in `root`.
 
     Raises:
@@ -74,7 +74,7 @@ def load_project(root: Path, today: datetime.date | None = None) -> Project:
     text = _read(root / _FILE)
     raw = _plain(_tool_assay(text))
     problems: list[Problem] = []
-    project = _check(root, raw, problems, today or datetime.datetime.now(datetime.UTC).date(), partial=False)
+    project = _check(root, raw, problems, today or dt.datetime.now(dt.UTC).date(), partial=False)
     if problems:
         raise ConfigErrors([_error(problem, text) for problem in _in_file_order(problems, text)])
     return project
@@ -85,10 +85,10 @@ def sliced_project(root: Path) -> Project:
     text = os.environ.get(CONFIG_VARIABLE)
     if text is None:
         return load_project(root)
-    return _check(root, json.loads(text), [], datetime.date.min, partial=True)
+    return _check(root, json.loads(text), [], dt.date.min, partial=True)
 
 
-def _check(root: Path, raw: dict[str, Any], problems: list[Problem], today: datetime.date, *, partial: bool) -> Project:
+def _check(root: Path, raw: dict[str, Any], problems: list[Problem], today: dt.date, *, partial: bool) -> Project:
     config = build(Config, raw, (), problems, partial=partial)
     limits = {
         stage.name: limits_of(stage) | parse_limits(stage, config.gates.get(stage.name, {}), problems)
@@ -110,11 +110,9 @@ def _known(name: str, path: tuple[str, ...], known: Mapping[str, object], proble
         problems.append(Problem(path, f'unknown stage "{name}"', ", ".join(known), did_you_mean(name, known)))
 
 
-def _check_waiver(
-    expires: str, gate: str, path: tuple[str, ...], problems: list[Problem], today: datetime.date
-) -> None:
+def _check_waiver(expires: str, gate: str, path: tuple[str, ...], problems: list[Problem], today: dt.date) -> None:
     try:
-        last = datetime.date.fromisoformat(expires)
+        last = dt.date.fromisoformat(expires)
     except (TypeError, ValueError):
         problems.append(Problem((*path, "expires"), f"{expires!r} is not a date", "an ISO date such as 2026-12-31"))
         return
@@ -138,8 +136,9 @@ def _tool_assay(text: str) -> dict[str, Any]:
         raise ConfigError(f"not valid TOML: {error}", where=_FILE) from None
     tool = document.get("tool", {})
     if "assay" not in tool:
-        near = did_you_mean("assay", tool)
-        raise ConfigError("no [tool.assay] table", where=_FILE, next=near or "see README.md, Your own model")
+        near = [name for name in tool if did_you_mean(name, ["assay"])]
+        then = f"rename [tool.{near[0]}] to [tool.assay]" if near else "see README.md, Your own model"
+        raise ConfigError("no [tool.assay] table", where=_FILE, next=then)
     table: dict[str, Any] = tool["assay"]
     return table
 
@@ -149,7 +148,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - TOML to JSON
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value
+    return value.isoformat() if isinstance(value, (dt.date, dt.time)) else value
 
 
 def _line(problem: Problem, text: str) -> int:

@@ -131,14 +131,14 @@ class Execution:
         environment = os.environ | step.environment | {RUN_VARIABLE: self.run_id}
         environment |= self.environment if step.world is not World.NONE else {}
         started = time.monotonic()
-        process = subprocess.Popen(
+        with subprocess.Popen(
             argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        self._running.append(process)
-        assert process.stdout is not None  # noqa: S101 - PIPE above
-        for line in process.stdout:
-            self.progress.line(step.stage, line.decode(errors="replace").rstrip("\n"))
-        code = process.wait()
+        ) as process:
+            self._running.append(process)
+            assert process.stdout is not None  # noqa: S101 - PIPE above
+            for line in process.stdout:
+                self.progress.line(step.stage, line.decode(errors="replace").rstrip("\n"))
+            code = process.wait()
         report = read_report(outputs)
         if report is None or report.run_id != self.run_id:
             message = f"the supervisor ended with exit code {code} and left no report"

@@ -1,6 +1,7 @@
 """Builds frozen dataclasses from TOML tables: every problem collected, unknown keys refused.
 
-The dataclasses are the only definition of a table: its keys, their types, defaults and descriptions. Standard library only.
+The dataclasses are the only definition of a table: its keys, their types, defaults and descriptions. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ def build(kind: type[T], table: object, path: Path, problems: list[Problem], *, 
         problems.append(Problem(path, f"{_show(table)} is not a table", allowed=", ".join(fields)))
         table = {}
         partial = True
-    for name in table:
-        if name not in fields:
-            problems.append(
-                Problem((*path, name), f'unknown key "{name}"', ", ".join(fields), did_you_mean(name, fields))
-            )
+    problems += [
+        Problem((*path, name), f'unknown key "{name}"', ", ".join(fields), did_you_mean(name, fields))
+        for name in table
+        if name not in fields
+    ]
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in table:
@@ -93,7 +94,7 @@ def _check(field: dataclasses.Field[Any], value: object, path: Path, problems: l
         problems.append(Problem(path, f"{_show(value)} is not allowed", allowed))
 
 
-def _value(hint: Any, value: Any, path: Path, problems: list[Problem], *, partial: bool) -> Any:  # noqa: ANN401
+def _value(hint: Any, value: Any, path: Path, problems: list[Problem], *, partial: bool) -> Any:  # noqa: ANN401, PLR0911 - a kind a line
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return value

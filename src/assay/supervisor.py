@@ -61,7 +61,7 @@ def supervise(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="assay-") as scratch:
         answer_file = Path(scratch, "answer")
-        work = run or _implementation(context)
+        work = run or _implementation
         death = _run_child(lambda: _answer(work, context, answer_file), context.outputs / LOG_FILE, timeout, memory)
         answer = _read_answer(answer_file, death, context, timeout, memory)
     report = _report(context, answer, time.monotonic() - started, death.peak_memory)
@@ -85,13 +85,10 @@ def _writable(folder: Path) -> None:
         ) from None
 
 
-def _implementation(context: Context) -> Callable[[Context], Outcome]:
-    def run(context: Context) -> Outcome:
-        module = importlib.import_module(f"assay.stages.{context.stage.module}")
-        outcome: Outcome = module.run(context)
-        return outcome
-
-    return run
+def _implementation(context: Context) -> Outcome:
+    module = importlib.import_module(f"assay.stages.{context.stage.module}")
+    outcome: Outcome = module.run(context)
+    return outcome
 
 
 def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int) -> Death:
@@ -108,6 +105,8 @@ def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int)
             os.dup2(writer, 2)
             os.close(reader)
             os.close(writer)
+            # line by line, so that what a stage prints is seen when it prints it and not when it ends
+            sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
             code = work()
             sys.stdout.flush()
             sys.stderr.flush()

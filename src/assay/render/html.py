@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from assay.render.text import gate_limit, gates_word, number, status_word, verdict
@@ -15,33 +16,16 @@ if TYPE_CHECKING:
     from assay.gates import GateResult
     from assay.reports import Entry, RunReport
 
-_STYLE = """
-:root{--ink:#1c2430;--soft:#5b6675;--line:#dfe4ea;--bg:#f6f7f9;--card:#fff;--ok:#18794e;--bad:#c62a2f;--warn:#ad5700;--idle:#687076;--bar:#3e63dd}
-@media (prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#9ba4b0;--line:#2d3540;--bg:#12161c;--card:#1a2028;--ok:#4cc38a;--bad:#ff6369;--warn:#ffb224;--idle:#9ba1a6;--bar:#849dff}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:0}
-.sub{color:var(--soft);margin:.25rem 0 1.25rem;overflow-wrap:anywhere}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:0 0 1rem;overflow:hidden}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.45rem .9rem;border-top:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:600;font-size:.8rem;border-top:0;white-space:nowrap}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
-.tag{display:inline-block;padding:0 .55rem;border-radius:1rem;font-size:.8rem;font-weight:600;border:1px solid currentColor;white-space:nowrap}
-.passed,.pass{color:var(--ok)}.cached,.skipped,.none{color:var(--idle)}.failed,.error,.fail,.inconclusive{color:var(--bad)}.warn,.waived{color:var(--warn)}
-.bar{height:.5rem;border-radius:.25rem;background:var(--bar);min-width:2px}details>summary{cursor:pointer;padding:.8rem .9rem;display:flex;gap:.7rem;align-items:center;flex-wrap:wrap}
-details>summary .grow{flex:1}.body{padding:0 .9rem .9rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--bg);border-radius:6px;padding:.7rem;font-size:.85rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:.8rem}.plots img{width:100%;border-radius:6px;background:#fff}
-a{color:inherit}
-"""
-
 
 def run_html(run: RunReport, folder: Path) -> str:
     """The page for `run`; plots are taken from the stages' folders below `folder`."""
     origin = [f"run {run.id}", f"trigger {run.trigger}", run.started, f"commit {run.commit}" if run.commit else ""]
+    style = files("assay.render").joinpath("report.css").read_text(encoding="utf-8")
     stages = "".join(_stage(entry, folder / entry.report.stage) for entry in run.entries)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(run.project)}: {escape(verdict(run))}</title><style>{_STYLE}</style></head><body><main>"
+        f"<title>{escape(run.project)}: {escape(verdict(run))}</title><style>{style}</style></head><body><main>"
         f"<h1>{escape(run.project)} {_tag('failed' if run.exit_code else 'passed')}</h1>"
         f'<p class="sub">{escape(verdict(run))}<br>{escape(" · ".join(filter(None, origin)))}</p>'
         f"{_overview(run)}{_blocking(run)}{stages}</main></body></html>\n"

@@ -1,0 +1,42 @@
+# Everything that `make` needs is Python 3.11 or newer; the rest is set up from hashed lock files.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: run test lint bench serve lock clean
+.DEFAULT_GOAL := run
+
+run: .venv/ready         ## all eight stages on this machine
+	@$(BIN)/assay run $(ARGS)
+
+serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
+	@$(BIN)/assay serve $(ARGS)
+
+test: lint               ## lint, types, layers, then every test that this machine can run
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/ready
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/ready       ## how light the runner is, as JSON
+	$(BIN)/python tests/bench/runner.py
+
+lock:                    ## lock requirements/*.in anew (needs uv)
+	requirements/compile.sh
+
+clean:
+	rm -rf .venv .assay
+
+# byte code is compiled here, once: a process that may not write it would compile every import anew
+.venv/ready: requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=..." >&2; exit 2; }
+	@echo "setting up .venv from requirements/dev.lock (about a minute, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src ci/src
+	@touch $@

@@ -1,0 +1,81 @@
+"""The containers of the stages: base image, locked packages, toolkit, then the part of the project that the stage reads.
+
+Each layer depends on less than the next, so that a change of the project's code installs nothing again.
+"""
+
+import dagger
+from dagger import dag
+
+from assay_ci.plan import Step
+from assay_ci.settings import Settings
+
+STORE = "/store"
+"""Where the embedded MLflow store is mounted: SQLite and artifacts in a cache volume."""
+
+_TOOLKIT = "/opt/assay"
+
+
+def toolkit(settings: Settings, requirements: str = "", project_requirements: str = "") -> dagger.Container:
+    """A container that can run `python -m assay`, with the packages of `requirements/<requirements>.lock`."""
+    container = dag.container().from_(settings.base_image).with_env_variable("PYTHONUNBUFFERED", "1")
+    container = container.with_mounted_cache("/root/.cache/pip", dag.cache_volume("assay-pip"))
+    if settings.index_url:
+        container = container.with_env_variable("PIP_INDEX_URL", settings.index_url)
+    if requirements:
+        lock = settings.package.file(f"requirements/{requirements}.lock")
+        install = ["pip", "install", "--quiet", "--root-user-action=ignore", "--no-deps", "--require-hashes"]
+        container = container.with_file("/opt/locked.txt", lock).with_exec([*install, "-r", "/opt/locked.txt"])
+    if project_requirements:
+        own = settings.source.file(project_requirements)
+        install = ["pip", "install", "--quiet", "--root-user-action=ignore"]
+        container = container.with_file("/opt/project.txt", own).with_exec([*install, "-r", "/opt/project.txt"])
+    return (
+        container.with_directory(_TOOLKIT, settings.package)
+        .with_env_variable("PYTHONPATH", f"{_TOOLKIT}/src")
+        .with_exec(["python", "-m", "compileall", "-q", f"{_TOOLKIT}/src"])
+    )
+
+
+def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Container:
+    """The container of `step`, ready to execute its command: inputs at /in, outputs to /out, project at /project."""
+    container = toolkit(settings, step.requirements, step.project_requirements)
+    container = container.with_mounted_directory("/project", _project(settings, step)).with_workdir("/project")
+    container = container.with_mounted_directory("/in", inputs).with_directory("/out", dag.directory())
+    for name, value in step.environment.items():
+        container = container.with_env_variable(name, value)
+    if step.gpu:
+        container = container.experimental_with_all_gp_us()
+    return with_run(settings, container, pure=True) if step.pure else with_store(settings, container)
+
+
+def with_run(settings: Settings, container: dagger.Container, *, pure: bool) -> dagger.Container:
+    """`container` with the run's id: part of the cache key unless `pure`, so that the engine cannot skip the exec."""
+    if pure:
+        return container.with_volatile_variable("ASSAY_RUN_ID", settings.run_id)
+    return container.with_env_variable("ASSAY_RUN_ID", settings.run_id)
+
+
+def with_store(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """`container` with access to the registry: the given tracking server, else the embedded store."""
+    container = with_run(settings, container, pure=False).with_env_variable("ASSAY_COMMIT", settings.commit)
+    if not settings.tracking_uri:
+        store = dag.cache_volume("assay-mlflow")
+        container = container.with_mounted_cache(STORE, store, sharing=dagger.CacheSharingMode.LOCKED)
+        return container.with_env_variable("MLFLOW_TRACKING_URI", f"sqlite:///{STORE}/mlflow.db")
+    container = container.with_env_variable("MLFLOW_TRACKING_URI", settings.tracking_uri)
+    if settings.tracking_username:
+        container = container.with_env_variable("MLFLOW_TRACKING_USERNAME", settings.tracking_username)
+    if settings.tracking_password:
+        container = container.with_secret_variable("MLFLOW_TRACKING_PASSWORD", settings.tracking_password)
+    return container
+
+
+def command(step: Step) -> list[str]:
+    """The step's command with the container's own folders."""
+    folders = {"{inputs}": "/in", "{outputs}": "/out", "{project}": "/project"}
+    return [folders.get(word, word) for word in step.argv]
+
+
+def _project(settings: Settings, step: Step) -> dagger.Directory:
+    data = [step.data, f"{step.data.rstrip('/')}/**"] if step.data else []
+    return settings.source.filter(include=[*step.source, *data]) if step.source or data else dag.directory()

@@ -1,0 +1,134 @@
+"""Executes a plan: independent steps side by side, each in its container, and a report for whatever happens."""
+
+import json
+from dataclasses import dataclass, field
+
+import anyio
+import dagger
+from dagger import dag
+from opentelemetry import trace
+
+from assay_ci import containers, image
+from assay_ci.plan import Plan, Step
+from assay_ci.settings import Settings
+from assay_ci.stage_run import StageRun
+
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass
+class Execution:
+    """One run of a plan in containers."""
+
+    settings: Settings
+    plan: Plan
+    runs: dict[str, StageRun] = field(default_factory=dict)
+
+    async def run(self) -> dict[str, StageRun]:
+        """Execute every step as soon as its suppliers are done; a step whose supplier did not pass is left out."""
+        done = {step.stage: anyio.Event() for step in self.plan.steps}
+        try:
+            async with anyio.create_task_group() as group:
+                for step in self.plan.steps:
+                    group.start_soon(self._when_ready, step, done)
+        except ExceptionGroup as errors:
+            # a task group hides the exec's own error and exit code from the person who called
+            raise errors.exceptions[0] from None
+        return self.runs
+
+    async def _when_ready(self, step: Step, done: dict[str, anyio.Event]) -> None:
+        for need in step.needs:
+            await done[need].wait()
+        if all(need in self.runs and self.runs[need].passed for need in step.needs):
+            with _tracer.start_as_current_span(step.stage):
+                self.runs[step.stage] = await self._execute(step)
+        done[step.stage].set()
+
+    async def _execute(self, step: Step) -> StageRun:
+        inputs = self._inputs(step)
+        container = containers.stage(self.settings, step, inputs)
+        if step.stage == "package":
+            return await self._package(step, inputs, container)
+        if step.stage == "deploy":
+            container = await self._with_versions(step, inputs, container)
+        return await self._exec(step, container)
+
+    async def _exec(self, step: Step, container: dagger.Container) -> StageRun:
+        result = await self._try(step, container)
+        if result.stale_error:
+            # the engine remembers failures of execs too; an error may have passed by now, so it is never reused
+            result = await self._try(step, containers.with_run(self.settings, container, pure=False))
+        return result.run
+
+    async def _try(self, step: Step, container: dagger.Container) -> "_Result":
+        done = container.with_exec(containers.command(step), expect=dagger.ReturnType.ANY)
+        try:
+            text = await done.file("/out/report.json").contents()
+        except dagger.QueryError as error:
+            return _Result(_lost(step, error), stale_error=False)
+        report = json.loads(text)
+        run = StageRun(
+            stage=step.stage,
+            passed=report["status"] == "passed",
+            message=report["message"],
+            report=done.file("/out/report.json"),
+            log=done.file("/out/stage.log"),
+            folder=done.directory("/out"),
+            artifacts=[slot.path for slot in step.outputs],
+        )
+        stale = report["status"] == "error" and report["run_id"] != self.settings.run_id
+        return _Result(run, stale_error=stale)
+
+    async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
+        """Build the image, have the stage judge it as a running server, and only then publish it."""
+        built = image.build(self.settings, await image.bundle(self.settings, step, inputs))
+        container = container.with_service_binding("candidate", image.service(built))
+        container = container.with_env_variable("ASSAY_CANDIDATE_URL", f"http://candidate:{image.PORT}")
+        run = await self._exec(step, container)
+        if not run.passed or not self.settings.registry:
+            return run
+        reference = await image.publish(self.settings, built)
+        return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference))
+
+    async def _with_versions(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> dagger.Container:
+        """The deploy container with the candidate's image, and the stable version's if one serves, as services."""
+        candidate = image.build(self.settings, inputs.directory("bundle"))
+        stable = await image.bundle(self.settings, step, inputs, "stable")
+        versions = {"candidate": candidate}
+        if await stable.entries():
+            versions["stable"] = image.build(self.settings, stable)
+        for name, built in versions.items():
+            container = container.with_service_binding(name, image.service(built))
+            container = container.with_env_variable(f"ASSAY_{name.upper()}_URL", f"http://{name}:{image.PORT}")
+        return container
+
+    def _inputs(self, step: Step) -> dagger.Directory:
+        inputs = dag.directory()
+        for slot in step.inputs:
+            maker = self.runs[slot.maker].folder
+            if slot.path.endswith("/"):
+                inputs = inputs.with_directory(slot.path, maker.directory(slot.path))
+            else:
+                inputs = inputs.with_file(slot.path, maker.file(slot.path))
+        return inputs
+
+
+@dataclass(frozen=True)
+class _Result:
+    run: StageRun
+    stale_error: bool
+
+
+def _lost(step: Step, error: dagger.QueryError) -> StageRun:
+    """A run whose container ended before the supervisor could report, for example killed with all its processes."""
+    code = getattr(error, "exit_code", None)
+    why = f"the container was killed (exit code {code})" if code else str(error)
+    report = {
+        "stage": step.stage, "status": "error", "exit_code": 4, "message": why,
+        "gates": [], "inputs": [], "outputs": [],
+    }  # fmt: skip
+    folder = dag.directory().with_new_file("report.json", json.dumps(report)).with_new_file("stage.log", f"{why}\n")
+    return StageRun(
+        stage=step.stage, passed=False, message=why, report=folder.file("report.json"), log=folder.file("stage.log"),
+        folder=folder, artifacts=[],
+    )  # fmt: skip

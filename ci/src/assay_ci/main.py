@@ -1,0 +1,132 @@
+"""The main object: all configuration in the constructor, one function a stage, and the functions that run them all."""
+
+import uuid
+from typing import Annotated
+
+import dagger
+from dagger import DefaultPath, Doc, Ignore, check, function, object_type
+
+from assay_ci import containers, image
+from assay_ci.flow import one_stage, planned, whole_run
+from assay_ci.settings import Settings
+from assay_ci.stage_run import StageRun
+
+_UPLOADED = ["**", "!pyproject.toml", "!src/**", "!tests/**", "!data/**", "!Dockerfile", "!requirements*.txt"]
+_TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
+_LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
+
+Trigger = Annotated[str, Doc("push, data, schedule, or one of [tool.assay.triggers]; empty means every stage")]
+
+
+@object_type
+class Assay:
+    """ML CI/CD: takes a repository with a model in it through eight gated stages, each in a container."""
+
+    source: Annotated[
+        dagger.Directory, DefaultPath("/"), Ignore([*_UPLOADED, *_LEFT_OUT]), Doc("The project; with -m give --source=.")
+    ]
+    package: Annotated[
+        dagger.Directory, DefaultPath("/"), Ignore([*_TOOLKIT, *_LEFT_OUT]), Doc("Assay's own toolkit and locks")
+    ]
+    base_image: Annotated[str, Doc("Image with Python that all containers start from")] = "python:3.13-slim"
+    index_url: Annotated[str, Doc("Package index for pip in place of the default")] = ""
+    tracking_uri: Annotated[str, Doc("MLflow server; empty: an embedded store in a cache volume of the engine")] = ""
+    tracking_username: Annotated[str, Doc("User at the MLflow server")] = ""
+    tracking_password: Annotated[dagger.Secret | None, Doc("Password at the MLflow server")] = None
+    registry: Annotated[str, Doc("Where to publish the image, host/repository[:tag]; empty: it is not published")] = ""
+    registry_username: Annotated[str, Doc("User at the registry")] = ""
+    registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
+    commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
+
+    @function(cache="never")
+    async def full(self, trigger: Trigger = "") -> str:
+        """Run the stages of a trigger and give the table of the run; fails, with that table, when a stage does."""
+        return await (await whole_run(self._settings(), trigger, "--exit-code")).stdout()
+
+    @function(cache="never")
+    async def run(self, trigger: Trigger = "") -> dagger.Directory:
+        """Run the stages of a trigger and give everything they left, also when a stage failed: run.json, report.html."""
+        return (await whole_run(self._settings(), trigger)).directory("/run")
+
+    @function
+    async def plan(self, trigger: Trigger = "") -> str:
+        """What a run would do, as a table."""
+        return await planned(self._settings(), ["--trigger", trigger]).stdout()
+
+    @function
+    async def code_test(self) -> StageRun:
+        """Tests, coverage, lint and types of the project."""
+        return await one_stage(self._settings(), "code-test")
+
+    @function(cache="never")
+    async def data_validate(self) -> StageRun:
+        """Schema, quality and drift of the data."""
+        return await one_stage(self._settings(), "data-validate")
+
+    @function(cache="never")
+    async def train(self) -> StageRun:
+        """Fit the model."""
+        return await one_stage(self._settings(), "train")
+
+    @function(cache="never")
+    async def model_validate(self) -> StageRun:
+        """Metrics, champion, fairness, latency and the project's model tests."""
+        return await one_stage(self._settings(), "model-validate")
+
+    @function(cache="never")
+    async def register(self) -> StageRun:
+        """A version in the registry, alias staging."""
+        return await one_stage(self._settings(), "register")
+
+    @function(cache="never", name="package")
+    async def package_stage(self) -> StageRun:
+        """Bundle and image, judged by its predictions; published where a registry is given."""
+        return await one_stage(self._settings(), "package")
+
+    @function(cache="never")
+    async def deploy(self) -> StageRun:
+        """Stable and candidate side by side, smoke tests, canary, promotion."""
+        return await one_stage(self._settings(), "deploy")
+
+    @function(cache="never")
+    async def monitor(self) -> StageRun:
+        """Live predictions against the profile of the model that serves."""
+        return await one_stage(self._settings(), "monitor")
+
+    @function
+    @check
+    async def code_check(self) -> None:
+        """Check: code-test passes."""
+        (await one_stage(self._settings(), "code-test")).output()
+
+    @function(cache="never")
+    @check
+    async def data_check(self) -> None:
+        """Check: data-validate passes."""
+        (await one_stage(self._settings(), "data-validate")).output()
+
+    @function(cache="never")
+    async def serve(self) -> dagger.Service:
+        """The model's image as a service: `dagger call serve up --ports 8080:8080`."""
+        packaged = await one_stage(self._settings(), "package")
+        return image.service(image.build(self._settings(), packaged.output().directory("bundle")))
+
+    @function(cache="never")
+    def mlflow(self) -> dagger.Service:
+        """MLflow's server and pages on the embedded store: `dagger call mlflow up --ports 5000:5000`."""
+        store = f"sqlite:///{containers.STORE}/mlflow.db"
+        command = ["mlflow", "server", "--backend-store-uri", store, "--host", "0.0.0.0", "--port", "5000"]
+        container = containers.with_store(self._settings(), containers.toolkit(self._settings(), "registry"))
+        return container.with_exposed_port(5000).as_service(args=[*command, "--allowed-hosts", "*"])
+
+    @function(cache="never")
+    async def rollback(self) -> str:
+        """Make the previous version the champion again."""
+        settings = self._settings()
+        container = containers.with_store(settings, containers.toolkit(settings, "registry"))
+        container = container.with_mounted_directory("/project", settings.source.filter(include=["pyproject.toml"]))
+        return await container.with_exec(["python", "-m", "assay", "rollback", "--project", "/project"]).stdout()
+
+    def _settings(self) -> Settings:
+        values = {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name != "run_id"}
+        return Settings(run_id=uuid.uuid4().hex, **values)

@@ -1,0 +1,23 @@
+"""Everything that can be set from outside, handed on as one value."""
+
+from dataclasses import dataclass
+
+import dagger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The constructor's arguments; see `Assay` for what each one means."""
+
+    source: dagger.Directory
+    package: dagger.Directory
+    base_image: str
+    index_url: str
+    tracking_uri: str
+    tracking_username: str
+    tracking_password: dagger.Secret | None
+    registry: str
+    registry_username: str
+    registry_password: dagger.Secret | None
+    commit: str
+    run_id: str

@@ -1,0 +1,30 @@
+"""What a stage function gives back."""
+
+import dagger
+from dagger import field, function, object_type
+
+
+@object_type
+class StageRun:
+    """One stage that was run."""
+
+    stage: str = field()
+    """Its name"""
+    passed: bool = field()
+    """True where every gate let it pass"""
+    message: str = field()
+    """What was done, or what was wrong"""
+    report: dagger.File = field()
+    """report.json: gates, inputs, outputs, times"""
+    log: dagger.File = field()
+    """What the stage printed"""
+    folder: dagger.Directory
+    artifacts: list[str]
+
+    @function
+    def output(self) -> dagger.Directory:
+        """The artifacts that the stage made; an error where it did not pass, so that nobody builds on them."""
+        if not self.passed:
+            msg = f"{self.stage} did not pass: {self.message}"
+            raise ValueError(msg)
+        return self.folder.filter(include=[f"{path}**" if path.endswith("/") else path for path in self.artifacts])

@@ -1,0 +1,115 @@
+"""The bundle: everything that a model's image is built from, the same bytes for the same inputs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from assay import artifacts, modelfolder
+from assay.cache import PACKAGE, toolkit_file
+from assay.errors import ArtifactError, ConfigError
+from assay.reports import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assay.context import Context
+
+# what `assay serve --bundle` imports: the image holds no stage, no pipeline and no registry
+TOOLKIT = (
+    "__init__.py",
+    "__main__.py",
+    "artifacts.py",
+    "callables.py",
+    "cli.py",
+    "errors.py",
+    "gates.py",
+    "modelfolder.py",
+    "reports.py",
+    "rows.py",
+    "serving",
+    "skopsfile.py",
+)
+_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*")
+
+
+def make_bundle(context: Context) -> Path:
+    """Write the bundle of the model that was registered.
+
+    Returns:
+        The folder: Dockerfile, requirements, model/, samples.json, profile.json, bundle.json, project/, assay/.
+
+    Raises:
+        ArtifactError: The model is not the one that was registered.
+        ConfigError: `[tool.assay] requirements` names no file.
+    """
+    folder = context.output("bundle")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    about = _about(context)
+    _copy_inputs(context, folder)
+    _copy_project(context, folder)
+    for name in TOOLKIT:
+        _copy(PACKAGE / name, folder / "assay" / name)
+    write_json(folder / "bundle.json", about)
+    return folder
+
+
+def _about(context: Context) -> dict[str, Any]:
+    registration = json.loads(context.input("registration").read_text(encoding="utf-8"))
+    model = context.input("model")
+    found = artifacts.digest(model)
+    if found != registration["model_digest"]:
+        raise ArtifactError(
+            "the model is not the one that was registered",
+            where=f"{model}: {found[:12]}, version {registration['version']}: {registration['model_digest'][:12]}",
+            next="run register again, with this model",
+        )
+    return {
+        "name": registration["name"],
+        "version": registration["version"],
+        "model_digest": found,
+        "task": context.config.data.task,
+        "positive": context.config.data.positive,
+        "columns": modelfolder.signature_columns(model),
+    }
+
+
+def _copy_inputs(context: Context, folder: Path) -> None:
+    _copy(context.input("model"), folder / "model")
+    _copy(context.input("evaluation") / "samples.json", folder / "samples.json")
+    _copy(context.input("data-report") / "profile.json", folder / "profile.json")
+
+
+def _copy_project(context: Context, folder: Path) -> None:
+    own = context.project / "Dockerfile"
+    _copy(own if own.exists() else toolkit_file("Dockerfile"), folder / "Dockerfile")
+    _copy(toolkit_file("requirements/serve.lock"), folder / "requirements.lock")
+    (folder / "project" / "src").mkdir(parents=True)
+    for path in sorted((context.project / "src").glob("*")):
+        # the toolkit's own repository holds a project too
+        if path.name not in {"assay", "__pycache__"} and not path.name.endswith(".egg-info"):
+            _copy(path, folder / "project" / "src" / path.name)
+    if context.config.requirements:
+        _copy_requirements(context.project / context.config.requirements, folder)
+
+
+def _copy_requirements(file: Path, folder: Path) -> None:
+    if not file.is_file():
+        raise ConfigError(
+            "there is no such file",
+            where=f'pyproject.toml tool.assay.requirements = "{file.name}"',
+            next=f"make {file}",
+        )
+    _copy(file, folder / "project-requirements.txt")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not source.exists():
+        raise ArtifactError(f"{source.name} is missing", where=str(source), next="run the stages before package again")
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=_IGNORED, copy_function=shutil.copyfile)
+    else:
+        shutil.copyfile(source, target)

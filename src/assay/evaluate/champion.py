@@ -1,0 +1,87 @@
+"""The model that serves now, measured on the same rows as the candidate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assay import artifacts, modelfolder
+from assay.callables import packages
+from assay.errors import ArtifactError, AssayError
+from assay.evaluate.metrics import Measured, Task, measure
+from assay.gates import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the champion reaches.
+
+    Attributes:
+        version: Its version; None where no model serves yet.
+        metrics: Its metrics on the candidate's rows.
+        problem: Why there are none although a model serves.
+    """
+
+    version: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    problem: str = ""
+
+
+def measure_champion(
+    folder: Path, x: pd.DataFrame, y: pd.Series, task: Task, *, candidate: Measured, digest: str
+) -> Champion:
+    """Measure the champion in `folder`; one that cannot be loaded or fed is a finding, not a failure.
+
+    Args:
+        folder: The artifact `champion`.
+        x: Features of shape (rows, columns), as the candidate has them.
+        y: Target of shape (rows,).
+        task: What is predicted.
+        candidate: The candidate's result, taken over where the champion is the very same model.
+        digest: The candidate's model digest.
+
+    Raises:
+        ArtifactError: champion.json is missing or damaged.
+    """
+    version = _version(folder / "champion.json")
+    if version is None:
+        return Champion()
+    model = folder / "model"
+    if model.is_dir() and artifacts.digest(model) == digest:
+        return Champion(version, candidate.metrics)
+    try:
+        rows = modelfolder.coerce(x, model)
+        measured = measure(modelfolder.load(model, packages(task.project)), rows, y, task)
+    except AssayError as error:
+        return Champion(version, problem=f"version {version} cannot be compared with: {error.what}")
+    broken = measured.answers.why_unusable
+    return Champion(version, measured.metrics, f"version {version}: {broken}" if broken else "")
+
+
+def _version(file: Path) -> int | None:
+    try:
+        version = json.loads(file.read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"what serves now cannot be read: {error}", where=str(file)) from None
+    return None if version is None else int(version)
+
+
+def observe(metrics: Mapping[str, float], champion: Champion) -> dict[str, Observed]:
+    """The gates `model.<metric>.vs_champion` for every metric of the candidate."""
+    return {f"model.{name}.vs_champion": _observe(name, value, champion) for name, value in metrics.items()}
+
+
+def _observe(name: str, value: float, champion: Champion) -> Observed:
+    if champion.version is None:
+        return Observed(value, no_champion=True)
+    baseline = champion.metrics.get(name)
+    if baseline is None:
+        return Observed(None, message=champion.problem or f"version {champion.version} has no {name}")
+    return Observed(value, baseline, message=f"version {champion.version} reaches {baseline:.6g}")

@@ -1,0 +1,95 @@
+"""The project's own tests of a model, `tests/model`, run by pytest beside everything else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from assay.cache import PACKAGE
+from assay.gates import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = "tests/model"
+MODEL_VARIABLE = "ASSAY_MODEL"
+DATASET_VARIABLE = "ASSAY_DATASET"
+_LAST_LINES = 40
+
+
+@dataclass(frozen=True)
+class Running:
+    """Tests that were started and have to be collected."""
+
+    process: subprocess.Popen[str]
+    scratch: tempfile.TemporaryDirectory[str]
+
+
+def start(project: Path, model: Path, dataset: Path) -> Running | None:
+    """Start the tests; None where the project has none.
+
+    They see only `tests/model` and no settings of the project, because its result is cached by no other file. What they
+    need is in the environment: ASSAY_MODEL and ASSAY_DATASET are the folders.
+    """
+    if not (project / FOLDER).is_dir():
+        return None
+    scratch = tempfile.TemporaryDirectory(prefix="assay-tests-")
+    (Path(scratch.name) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", str(project / FOLDER), "-c", f"{scratch.name}/pytest.ini"]
+    command += ["--rootdir", str(project), "--confcutdir", str(project / FOLDER), "-q", "-p", "no:cacheprovider"]
+    command += ["--import-mode=importlib", f"--junitxml={scratch.name}/junit.xml", "--tb=short"]
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=os.environ | _environment(project, model, dataset),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    return Running(process, scratch)
+
+
+def _environment(project: Path, model: Path, dataset: Path) -> Mapping[str, str]:
+    given = os.environ.get("PYTHONPATH", "")
+    paths = [str(project / "src"), str(project), str(PACKAGE.parent), *([given] if given else [])]
+    folders = {MODEL_VARIABLE: str(model), DATASET_VARIABLE: str(dataset)}
+    return folders | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def collect(running: Running | None) -> tuple[Observed, str]:
+    """Wait for the tests.
+
+    Returns:
+        How many failed or broke, and what pytest printed where they did.
+    """
+    if running is None:
+        return Observed(0.0, message=f"no {FOLDER}"), ""
+    output, _ = running.process.communicate()
+    with running.scratch as folder:
+        counts = _counts(Path(folder) / "junit.xml")
+    tail = "\n".join(output.splitlines()[-_LAST_LINES:])
+    if counts is None:
+        return Observed(None, message=f"pytest ended with exit code {running.process.returncode}, no result"), tail
+    tests, bad, names = counts
+    if tests == 0:
+        return Observed(None, message=f"{FOLDER} holds no tests"), tail
+    return Observed(float(bad), message=", ".join(names[:3]) or f"{tests} tests"), tail if bad else ""
+
+
+def _counts(file: Path) -> tuple[int, int, list[str]] | None:
+    try:
+        cases = list(ET.parse(file).iter("testcase"))  # noqa: S314 - written by pytest a moment ago
+    except (OSError, ET.ParseError):
+        return None
+    bad = [
+        str(case.get("name")) for case in cases if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return len(cases), len(bad), bad

@@ -1,0 +1,84 @@
+"""What a fitted model has learned: which features it leans on, and how its loss fell, as numbers and as plots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.figures import BLUE, figure, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+_ROWS = 1000
+_REPEATS = 2
+_COLUMNS = 60
+_SHOWN = 20
+_CURVES = ("loss_curve_", "train_score_", "validation_score_", "validation_scores_")
+
+
+def importance(model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> dict[str, float]:  # noqa: ANN401
+    """How much worse the model gets when one column is shuffled, by column, the largest first.
+
+    In points of accuracy for classification, else in units of R squared. At most 1000 rows and 60 columns are used.
+
+    Args:
+        model: A fitted estimator.
+        x: Features of shape (rows, columns).
+        y: Target of shape (rows,).
+        labels: True for classification.
+    """
+    random = np.random.default_rng(0)
+    rows = np.sort(random.permutation(len(x))[:_ROWS])
+    some, true = x.iloc[rows].reset_index(drop=True), np.asarray(y)[rows]
+    base = score(true, model.predict(some), labels=labels)
+    found = {}
+    for column in some.columns[:_COLUMNS]:
+        shuffled = [some[column].iloc[random.permutation(len(some))].reset_index(drop=True) for _ in range(_REPEATS)]
+        worse = [score(true, model.predict(some.assign(**{column: s})), labels=labels) for s in shuffled]
+        found[str(column)] = float(base - np.mean(worse))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def score(true: np.ndarray, predicted: Any, *, labels: bool) -> float:  # noqa: ANN401 - whatever predict gives
+    """Accuracy for classification, else R squared; 0 where the target does not vary."""
+    predicted = np.asarray(predicted)
+    if labels:
+        return float((true == predicted).mean())
+    spread = float(np.square(true - true.mean()).sum())
+    return 1 - float(np.square(true - predicted).sum()) / spread if spread else 0.0
+
+
+def curves(model: Any) -> dict[str, list[float]]:  # noqa: ANN401 - any estimator
+    """The losses or scores by iteration that the model, or the last step of a pipeline, kept while it was fitted."""
+    steps = getattr(model, "steps", None)
+    last = steps[-1][1] if steps else model
+    found: dict[str, list[float]] = {}
+    for name in _CURVES:
+        values = np.asarray(getattr(last, name, None), dtype=object)
+        if values.ndim == 1 and len(values) > 1 and all(isinstance(value, float) for value in values):
+            found[name.strip("_").replace("_", " ")] = [float(value) for value in values]
+    return found
+
+
+def plot_importance(found: dict[str, float], path: Path, *, labels: bool) -> None:
+    """Bars, the most important column on top."""
+    shown = list(found.items())[:_SHOWN][::-1]
+    lost = "accuracy" if labels else "R squared"
+    made, axes = figure(
+        "What the model leans on", f"{lost} lost when the column is shuffled", "", (5.6, 1 + 0.22 * len(shown))
+    )
+    axes.barh([name[:30] for name, _ in shown], [value for _, value in shown], color=BLUE)
+    save(made, path)
+
+
+def plot_curves(found: dict[str, list[float]], path: Path) -> None:
+    """One line a curve."""
+    made, axes = figure("Learning curve", "iteration", "")
+    for name, values in found.items():
+        axes.plot(values, label=name)
+    axes.legend(fontsize=8, frameon=False)
+    save(made, path)

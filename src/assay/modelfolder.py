@@ -1,0 +1,228 @@
+"""The model folder: MLflow's format, the same bytes for the same model, loaded without MLflow.
+
+Beside what MLflow writes lies `dtypes.json`, which tells what dtypes the model was trained with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import platform
+import shutil
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from assay import artifacts, rows
+from assay.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import numpy as np
+    import pandas as pd
+
+_MLMODEL = "MLmodel"
+_DTYPES = "dtypes.json"
+_EXAMPLE_ROWS = 5
+_PACKAGES = ("mlflow", "numpy", "pandas", "scikit-learn")
+_BOOSTERS = ("xgboost", "lightgbm", "catboost")
+
+
+def save(
+    model: object, folder: Path, *, example: pd.DataFrame, predictions: np.ndarray, packages: Collection[str] = ()
+) -> str:
+    """Write `model` as an MLflow model folder; equal models give equal bytes.
+
+    The format is that of skops, where skops can write the model and `load` would trust it, else cloudpickle.
+
+    Args:
+        model: A fitted estimator.
+        folder: Where to; what lies there is replaced.
+        example: Rows the model was trained with, the more the better the signature knows what may be missing;
+            the first ones become the input example.
+        predictions: The model's predictions for `example`, shape (rows,).
+        packages: Top-level packages of the project, whose types may stand in the model.
+
+    Returns:
+        Why it is cloudpickle; empty where it is skops.
+
+    Raises:
+        ArtifactError: The model can be written in no format.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reason = _write_skops(model, folder, example, predictions, packages)
+        if reason:
+            _write_cloudpickle(model, folder, example, predictions)
+    columns = {"columns": rows.describe(example)}
+    (folder / _DTYPES).write_text(json.dumps(columns, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _settle(folder)
+    return reason
+
+
+def _write_skops(
+    model: object, folder: Path, example: pd.DataFrame, predictions: np.ndarray, packages: Collection[str]
+) -> str:
+    import skops.io
+
+    from assay import skopsfile
+
+    try:
+        types, refused = skopsfile.untrusted(skops.io.dumps(model), packages)
+        if refused:
+            return f"types that may do harm when they are loaded: {', '.join(refused)}"
+        _write(model, folder, example, predictions, "skops", types)
+    except Exception as error:  # noqa: BLE001 - whatever it raises, skops cannot write this model
+        return f"{type(error).__name__}: {error}"
+    file = folder / "model.skops"
+    file.write_bytes(skopsfile.canonical(file.read_bytes()))
+    return ""
+
+
+def _write_cloudpickle(model: object, folder: Path, example: pd.DataFrame, predictions: np.ndarray) -> None:
+    try:
+        _write(model, folder, example, predictions, "cloudpickle", [])
+    except Exception as error:
+        raise ArtifactError(f"the model cannot be written: {type(error).__name__}: {error}") from error
+
+
+def _write(
+    model: object, folder: Path, example: pd.DataFrame, predictions: np.ndarray, kind: str, types: list[str]
+) -> None:
+    import mlflow.sklearn
+    import pandas as pd
+    from mlflow.models import infer_signature
+
+    if folder.exists():
+        shutil.rmtree(folder)
+    roots = {name.split(".", maxsplit=1)[0] for name in types}
+    needed = [*_PACKAGES, kind, *(name for name in _BOOSTERS if name in roots)]
+    pins = [f"{name}=={found}" for name in needed if (found := _version(name))]
+    python = ["python=" + platform.python_version(), "pip", {"pip": pins}]
+    mlflow.sklearn.save_model(
+        model,
+        str(folder),
+        serialization_format=kind,
+        skops_trusted_types=types or None,
+        signature=infer_signature(_telling(example), pd.Series(predictions[:_EXAMPLE_ROWS])),
+        input_example=example.head(_EXAMPLE_ROWS),
+        conda_env={"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": python},
+    )
+
+
+def _telling(example: pd.DataFrame) -> pd.DataFrame:
+    # MLflow looks at every value in Python, so it gets a few rows, but with something missing wherever that happens
+    gaps = example.isna().to_numpy()
+    rows_with_gaps = gaps.argmax(axis=0)[gaps.any(axis=0)]
+    return example.iloc[sorted({*range(min(_EXAMPLE_ROWS, len(example))), *rows_with_gaps.tolist()})]
+
+
+def _version(package: str) -> str:
+    # the slim build of MLflow has the same code and version under a name of its own
+    for name in (package, f"{package}-skinny"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def _settle(folder: Path) -> None:
+    # what MLflow fills with clocks, random numbers and the tools of this machine
+    python = {"python": platform.python_version(), "build_dependencies": ["pip", "setuptools", "wheel"]}
+    _write_yaml(folder / "python_env.yaml", python | {"dependencies": ["-r requirements.txt"]})
+    meta = _metadata(folder) | {"model_uuid": "", "utc_time_created": "1970-01-01 00:00:00.000000"}
+    others = [path for path in artifacts.files_below(folder) if path.name != _MLMODEL]
+    meta["model_size_bytes"] = sum(path.stat().st_size for path in others)
+    content = [artifacts.file_digest(path) for path in others]
+    meta["model_uuid"] = hashlib.sha256(json.dumps([meta, content], sort_keys=True).encode()).hexdigest()[:32]
+    _write_yaml(folder / _MLMODEL, meta)
+
+
+def _write_yaml(path: Path, data: object) -> None:
+    path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=True), encoding="utf-8")
+
+
+def load(folder: Path, packages: Collection[str] = ()) -> Any:  # noqa: ANN401 - any estimator
+    """The estimator in a model folder. Classes of the project need `callables.add_to_path` first.
+
+    Args:
+        folder: An MLflow model folder with the flavor sklearn.
+        packages: Top-level packages of the project (`callables.packages`), whose types are trusted too.
+
+    Raises:
+        ArtifactError: The folder is missing or damaged, or the model holds a type that is not allowed.
+    """
+    flavor = _flavor(folder)
+    path = folder / str(flavor.get("pickled_model", ""))
+    if not path.is_file():
+        raise ArtifactError("the model folder holds no model file", where=str(path))
+    if serialization(folder) == "skops":
+        from assay import skopsfile
+
+        return skopsfile.load(path, packages)
+    try:
+        with path.open("rb") as file:
+            return pickle.load(file)  # noqa: S301 - `serialization` tells callers, who decide whether they want it
+    except Exception as error:
+        raise ArtifactError(f"the model cannot be loaded: {type(error).__name__}: {error}", where=str(path)) from error
+
+
+def serialization(folder: Path) -> str:
+    """`skops`, which loads only types that are allowed, or `cloudpickle`, which runs any code that is in the file."""
+    return str(_flavor(folder).get("serialization_format", "cloudpickle"))
+
+
+def signature_columns(folder: Path) -> dict[str, str]:
+    """MLflow's type of each input column: `long`, `double`, `string`, `boolean`, `datetime`."""
+    try:
+        inputs = json.loads((_metadata(folder).get("signature") or {}).get("inputs") or "[]")
+        return {str(column["name"]): str(column["type"]) for column in inputs if "name" in column}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ArtifactError(f"the signature is damaged: {error}", where=str(folder / _MLMODEL)) from None
+
+
+def columns(folder: Path) -> dict[str, rows.Column]:
+    """What dtypes the model was trained with, for `coerce`; from the signature where the folder tells no more."""
+    path = folder / _DTYPES
+    if not path.exists():
+        return {name: {"dtype": rows.MLFLOW.get(kind, kind)} for name, kind in signature_columns(folder).items()}
+    try:
+        found: dict[str, rows.Column] = json.loads(path.read_text(encoding="utf-8"))["columns"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"the dtypes are damaged: {error}", where=str(path)) from None
+    return found
+
+
+def coerce(frame: pd.DataFrame, source: Path | Mapping[str, rows.Column | str]) -> pd.DataFrame:
+    """`rows.coerce` to the columns of a model folder, or to columns that were read before.
+
+    Raises:
+        ArtifactError: Columns are missing or values do not fit; names every such column.
+    """
+    return rows.coerce(frame, columns(source) if isinstance(source, Path) else source)
+
+
+def _flavor(folder: Path) -> dict[str, Any]:
+    flavors = _metadata(folder).get("flavors")
+    flavor = flavors.get("sklearn") if isinstance(flavors, dict) else None
+    if not isinstance(flavor, dict):
+        raise ArtifactError("the model has no flavor sklearn", where=str(folder / _MLMODEL))
+    return flavor
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    path = folder / _MLMODEL
+    try:
+        meta = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = "there is no model folder" if isinstance(error, FileNotFoundError) else f"MLmodel is damaged: {error}"
+        raise ArtifactError(reason, where=str(path)) from None
+    if not isinstance(meta, dict):
+        raise ArtifactError("MLmodel is damaged: it holds no table", where=str(path))
+    return meta

@@ -1,0 +1,215 @@
+"""Takes a candidate through its canary: traffic by weight, counted by who really answered, judged step by step.
+
+Pure orchestration over HTTP. What is judged is everything measured since the rollout began, so that a later step rests
+on more requests than an earlier one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assay.canary import Tally, observe, tally
+from assay.gates import Verdict
+from assay.traffic import Reply, ask, client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import httpx
+
+    from assay.gates import GateResult, Observed
+
+_ALL = 100
+_WARM_UP = 5
+_GIVE_UP = 5
+# one slow or lost request among 50 can be chance: a step that does not pass is measured again before it counts
+_ROUNDS = 3
+_GRAVEST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A served model: where, and which version it must say it is."""
+
+    url: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """What is to be rolled out, and how carefully.
+
+    Attributes:
+        candidate: The version that wants to serve.
+        stable: The version that serves now; None before the first deployment.
+        rows: Feature rows to ask with, over and over; not empty.
+        steps: Percent of the requests that go to the candidate, rising.
+        min_requests: Requests that the candidate gets at every step before it is judged.
+        min_total: Requests that the candidate gets in all, at least.
+        regression: The predictions are numbers, not labels.
+        timeout: Seconds for one request; a request that takes longer has failed.
+        seconds: Seconds for the whole rollout; a step that is unfinished then is inconclusive.
+    """
+
+    candidate: Endpoint
+    stable: Endpoint | None
+    rows: Sequence[Mapping[str, Any]]
+    steps: tuple[int, ...] = (10, 50, 100)
+    min_requests: int = 50
+    min_total: int = 300
+    regression: bool = False
+    timeout: float = 10.0
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the rollout, measured and judged.
+
+    Attributes:
+        percent: Share of the requests that was meant for the candidate.
+        observed_percent: Share that the candidate answered or failed to, by the version in the answers.
+        candidate: What the candidate did in this step.
+        stable: What the stable version did in this step.
+        observed: Values for the gates, over all requests so far.
+        verdict: Gravest verdict of the gates; one that blocks ends the rollout.
+        message: Why it does not pass.
+    """
+
+    percent: int
+    observed_percent: float
+    candidate: Tally
+    stable: Tally
+    observed: Mapping[str, Observed]
+    verdict: Verdict
+    message: str
+
+
+@dataclass(frozen=True)
+class _Canary:
+    plan: Rollout
+    http: httpx.Client
+    judge: Callable[[Mapping[str, Observed]], Sequence[GateResult]]
+    note: Callable[[Mapping[str, Any], Reply], None]
+    deadline: float
+    rows: Mapping[int, Iterator[Mapping[str, Any]]]
+    replies: list[Reply] = field(default_factory=list)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    @property
+    def dead(self) -> bool:
+        """True where the candidate's last replies are failures only."""
+        asked = (reply.ok for reply in reversed(self.replies) if reply.to == self.plan.candidate.version)
+        last = list(itertools.islice(asked, _GIVE_UP))
+        return len(last) == _GIVE_UP and not any(last)
+
+
+def roll_out(
+    plan: Rollout,
+    judge: Callable[[Mapping[str, Observed]], Sequence[GateResult]],
+    note: Callable[[Mapping[str, Any], Reply], None],
+) -> Iterator[Step]:
+    """Take the steps one after the other; the first that does not pass is the last.
+
+    Args:
+        plan: What to roll out.
+        judge: Holds observed values against the limits of the gates.
+        note: Is told of every counted request: its row and its reply.
+    """
+    ends = [end for end in (plan.candidate, plan.stable) if end]
+    rows = {end.version: itertools.cycle(plan.rows) for end in ends}
+    with client() as http:
+        canary = _Canary(plan, http, judge, note, time.monotonic() + plan.seconds, rows)
+        for end in ends:
+            _warm_up(canary, end)
+        for percent in _percents(plan):
+            step = _take(canary, percent)
+            yield step
+            if step.verdict.blocks:
+                return
+
+
+def _percents(plan: Rollout) -> tuple[int, ...]:
+    # with everything for the candidate at once there would be nothing of the stable version to compare with
+    return (50, *plan.steps) if plan.stable and plan.steps[0] == _ALL else plan.steps
+
+
+def _warm_up(canary: _Canary, end: Endpoint) -> None:
+    plan = canary.plan
+    for row in itertools.islice(itertools.cycle(plan.rows), _WARM_UP):
+        if not ask(canary.http, end.url, end.version, row, plan.timeout).ok:
+            return
+
+
+def _take(canary: _Canary, percent: int) -> Step:
+    before = len(canary.replies)
+    for _ in range(_ROUNDS):
+        missing = _round(canary, percent)
+        step = _judge(canary, percent, before, missing)
+        if not step.verdict.blocks or canary.dead or canary.late:
+            break
+    return step
+
+
+def _round(canary: _Canary, percent: int) -> str:
+    """Send the requests of one step; says why the candidate answered too few of them, or nothing."""
+    plan, before = canary.plan, len(canary.replies)
+    wanted = _wanted(canary, percent)
+    for end in route(plan, percent, wanted):
+        if canary.late:
+            return f"the rollout's {plan.seconds:g} s were over"
+        row = next(canary.rows[end.version])
+        reply = ask(canary.http, end.url, end.version, row, plan.timeout)
+        canary.replies.append(reply)
+        canary.note(row, reply)
+        if canary.dead:
+            return ""
+    answered = tally(canary.replies[before:], plan.candidate.version).requests
+    if answered < wanted:
+        others = sorted({str(reply.by) for reply in canary.replies[before:]} - {str(plan.candidate.version)})
+        return f"version {plan.candidate.version} answered {answered} of {wanted} requests, others: {', '.join(others)}"
+    return ""
+
+
+def _wanted(canary: _Canary, percent: int) -> int:
+    plan = canary.plan
+    # what is still missing is best asked while both versions answer: more to compare
+    fill = max((step for step in _percents(plan) if step < _ALL or not plan.stable), default=_ALL)
+    missing = plan.min_total - tally(canary.replies, plan.candidate.version).requests
+    return max(plan.min_requests, missing) if percent == fill else plan.min_requests
+
+
+def route(plan: Rollout, percent: int, wanted: int) -> Iterator[Endpoint]:
+    """Where the requests of a step go: `wanted` to the candidate, evenly spread among the stable version's."""
+    if plan.stable is None:
+        yield from itertools.repeat(plan.candidate, wanted)
+        return
+    for number in range(math.ceil(wanted * 100 / percent)):
+        turn = (number + 1) * percent // 100 > number * percent // 100
+        yield plan.candidate if turn else plan.stable
+
+
+def _judge(canary: _Canary, percent: int, before: int, missing: str) -> Step:
+    plan, replies = canary.plan, canary.replies[before:]
+    new, old = plan.candidate.version, plan.stable.version if plan.stable else None
+    paired = canary.replies[:before] if percent == _ALL else canary.replies
+    observed = observe(canary.replies, paired, new, old, regression=plan.regression, missing=missing)
+    results = canary.judge(observed)
+    found = {result.status for result in results}
+    candidate = tally(replies, new)
+    return Step(
+        percent=percent,
+        observed_percent=round(100 * candidate.requests / len(replies), 2) if replies else 0.0,
+        candidate=candidate,
+        stable=tally(replies, old),
+        observed=observed,
+        verdict=next((verdict for verdict in _GRAVEST if verdict in found), Verdict.PASS),
+        message="; ".join(f"{result.gate}: {result.message}" for result in results if result.status.blocks),
+    )

@@ -1,0 +1,168 @@
+"""Stage monitor: the predictions of a window of time against the profile of the model that serves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.config import to_seconds
+from assay.context import Context, Outcome
+from assay.data.drift import ColumnDrift, drift, worst
+from assay.data.logs import Logs, read_logs
+from assay.data.profile import key, numbers
+from assay.errors import ArtifactError, ConfigError
+from assay.gates import Observed
+from assay.reports import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOTHING_SERVES = "no model serves and there are no prediction logs, nothing to look at"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The model that serves now.
+
+    Attributes:
+        name: For people: "champion v3".
+        profile: Data profile of its train rows.
+        metrics: Its metrics on the holdout, where they are known.
+    """
+
+    name: str
+    profile: dict[str, Any]
+    metrics: dict[str, float]
+
+
+def run(context: Context) -> Outcome:
+    """Measure volume, drift, errors and performance of the window and write monitor-report."""
+    serving, folder = _serving(context), _folder(context)
+    if serving is None and folder is None:
+        return _nothing(context)
+    if folder is None:
+        missing = Observed(None, message="no prediction logs: set path in [tool.assay.monitor], or run deploy")
+        return Outcome(observed=dict.fromkeys(_always(), missing), message=missing.message)
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=to_seconds(context.config.monitor.window))
+    logs = read_logs(folder, since)
+    moved = _moved(serving, logs)
+    least = context.config.monitor.min_rows
+    observed = {
+        "monitor.volume": Observed(logs.requests, message=_volume(logs, context.config.monitor.window)),
+        "monitor.errors": _errors(logs),
+        "monitor.drift.psi": _drift(serving, moved, len(logs.features), least),
+        **_performance(serving, logs, least),
+    }
+    name = serving.name if serving else "no model"
+    _write(context, logs, moved, observed, name)
+    message = f"{logs.requests} predictions in {context.config.monitor.window}, against {name}"
+    print(f"{message}; {logs.broken} broken lines, {logs.older} older")
+    summary = {gate.removeprefix("monitor."): seen.value for gate, seen in observed.items()}
+    return Outcome(observed=observed, message=message, summary=summary | {"broken lines": logs.broken})
+
+
+def _always() -> tuple[str, ...]:
+    return "monitor.volume", "monitor.errors", "monitor.drift.psi"
+
+
+def _nothing(context: Context) -> Outcome:
+    print(_NOTHING_SERVES)
+    write_json(context.output("monitor-report") / "monitor-report.json", {"message": _NOTHING_SERVES})
+    nothing = Observed(None, no_champion=True, message=_NOTHING_SERVES)
+    return Outcome(observed=dict.fromkeys(_always(), nothing), message=_NOTHING_SERVES)
+
+
+def _serving(context: Context) -> Serving | None:
+    champion = json.loads((context.input("champion") / "champion.json").read_text(encoding="utf-8"))
+    if context.has("deployment") and (context.input("deployment") / "profile.json").exists():
+        folder = context.input("deployment")
+        deployed = json.loads((folder / "deployment.json").read_text(encoding="utf-8"))
+        # metrics of the champion that this run fetched first are those of the model before
+        return Serving(f"version {deployed['version']}", _profile(folder / "profile.json"), {})
+    if champion["version"] is None:
+        return None
+    profile = _profile(context.input("champion") / "profile.json")
+    return Serving(f"champion v{champion['version']}", profile, champion.get("metrics") or {})
+
+
+def _profile(path: Path) -> dict[str, Any]:
+    try:
+        profile: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"the model that serves has no data profile: {error}", where=path.name) from None
+    return profile
+
+
+def _folder(context: Context) -> Path | None:
+    path = context.config.monitor.path
+    if path:
+        if not (context.project / path).is_dir():
+            where = "pyproject.toml tool.assay.monitor.path"
+            raise ConfigError(f'there is no folder "{path}"', where, "a folder with prediction logs (*.jsonl)")
+        return context.project / path
+    traffic = context.input("deployment") / "traffic" if context.has("deployment") else None
+    return traffic if traffic and traffic.is_dir() else None
+
+
+def _moved(serving: Serving | None, logs: Logs) -> dict[str, ColumnDrift]:
+    if serving is None or not len(logs.features):
+        return {}
+    return drift(serving.profile, logs.features.assign(**{serving.profile["target"]: logs.predictions}))
+
+
+def _volume(logs: Logs, window: str) -> str:
+    skipped = [f"{logs.broken} broken lines"] if logs.broken else []
+    skipped += [f"{logs.older} lines older than {window}"] if logs.older else []
+    return ", ".join(skipped)
+
+
+def _errors(logs: Logs) -> Observed:
+    if not logs.requests:
+        return Observed(0.0, inconclusive=True, message="no requests in the window")
+    return Observed(logs.failed / logs.requests, message=f"{logs.failed} of {logs.requests} requests")
+
+
+def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, least: int) -> Observed:
+    if serving is None:
+        return Observed(None, no_champion=True, message="no model serves, there is no profile to compare with")
+    if not moved:
+        return Observed(0.0, inconclusive=True, message=f"no answered predictions, at least {least} are needed")
+    largest, which = worst(moved)
+    if rows < least:
+        return Observed(largest, inconclusive=True, message=f"{rows} rows, at least {least} are needed; {which}")
+    return Observed(largest, message=f"against {serving.name}; {which}")
+
+
+def _performance(serving: Serving | None, logs: Logs, least: int) -> dict[str, Observed]:
+    known = logs.labels.notna()
+    if serving is None or not known.any():
+        return {}
+    labels, predictions, rows = logs.labels[known], logs.predictions[known], int(known.sum())
+    if serving.profile["columns"][serving.profile["target"]]["kind"] == "number":
+        name, value = "mae", float(np.abs(numbers(labels) - numbers(predictions)).mean())
+    else:
+        name, value = "accuracy", float((labels.map(key) == predictions.map(key)).mean())
+    few = rows < least
+    message = f"{rows} labelled rows" + (f", at least {least} are needed" if few else "")
+    seen = Observed(value, baseline=serving.metrics.get(name), message=message, inconclusive=few)
+    return {f"monitor.performance.{name}": seen}
+
+
+def _write(
+    context: Context, logs: Logs, moved: dict[str, ColumnDrift], observed: dict[str, Observed], name: str
+) -> None:
+    report = {
+        "model": name,
+        "window": context.config.monitor.window,
+        "requests": logs.requests,
+        "failed": logs.failed,
+        "broken_lines": logs.broken,
+        "older_lines": logs.older,
+        "drift": {column: asdict(change) for column, change in moved.items()},
+        "gates": [asdict(verdict) for verdict in context.judge(observed)],
+    }
+    write_json(context.output("monitor-report") / "monitor-report.json", report)

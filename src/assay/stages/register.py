@@ -1,0 +1,114 @@
+"""register: makes a version of a model that passed, with everything that tells where it came from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from assay import artifacts
+from assay.context import Context, Outcome
+from assay.errors import ArtifactError, GateFailed
+from assay.registry import STAGING, Candidate, Registry, store_of
+from assay.reports import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_COMMIT = "ASSAY_COMMIT"
+
+
+def run(context: Context) -> Outcome:
+    """Register the model as alias `staging` and write registration.json.
+
+    Raises:
+        GateFailed: Its evaluation did not pass.
+        ArtifactError: Evaluation or training speak of another model.
+        ServiceError: The store failed.
+    """
+    evaluation = _read(context.input("evaluation") / "evaluation.json")
+    training = _read(context.input("training") / "training.json")
+    model_digest = artifacts.digest(context.input("model"))
+    _check(context, evaluation, training, model_digest)
+    candidate = _candidate(context, evaluation, training, model_digest)
+    version = Registry(store_of(context.project)).register(candidate)
+    registration = {
+        "name": version.name,
+        "version": version.version,
+        "model_digest": model_digest,
+        "alias": STAGING,
+    }
+    write_json(context.output("registration"), registration)
+    number = version.version
+    message = f"version {number} registered" if version.created else f"version {number} already has this model"
+    return Outcome(message=message, summary={"version": number, "alias": STAGING})
+
+
+def _check(context: Context, evaluation: dict[str, Any], training: dict[str, Any], model_digest: str) -> None:
+    if evaluation.get("passed") is not True:
+        blocking = {"fail", "error", "inconclusive"}
+        failed = [str(gate["gate"]) for gate in evaluation.get("gates", []) if gate.get("status") in blocking]
+        raise GateFailed(
+            f"the model's evaluation did not pass{': ' if failed else ''}{', '.join(failed)}",
+            where="evaluation/evaluation.json",
+            next="mend what model-validate reports; a gate is waived only in [[tool.assay.waivers]]",
+        )
+    for name, made in (("evaluation", evaluation), ("training", training)):
+        if made.get("model_digest") != model_digest:
+            raise ArtifactError(
+                f"the {name} speaks of another model",
+                where=f"{context.input('model')}: {model_digest[:12]}, {name}: {str(made.get('model_digest'))[:12]}",
+                next="run train and model-validate again; the model was changed after them",
+            )
+
+
+def _candidate(context: Context, evaluation: dict[str, Any], training: dict[str, Any], model_digest: str) -> Candidate:
+    measured = {f"train.{name}": value for name, value in training.get("metrics", {}).items()} | evaluation["metrics"]
+    return Candidate(
+        name=context.config.name,
+        model_digest=model_digest,
+        artifacts=_artifacts(context),
+        params=training.get("params", {}),
+        metrics={name: value for name, value in measured.items() if value is not None and math.isfinite(value)},
+        tags=_tags(context, evaluation, training),
+    )
+
+
+def _tags(context: Context, evaluation: dict[str, Any], training: dict[str, Any]) -> dict[str, str]:
+    tags = {
+        "mlflow.source.git.commit": os.environ.get(_COMMIT, ""),
+        "assay.run_id": context.run_id,
+        "data_fingerprint": str(evaluation.get("data_fingerprint", "")),
+    }
+    tags |= {name: str(value) for name, value in training.get("tags", {}).items()}
+    return {name: value for name, value in tags.items() if value}
+
+
+def _artifacts(context: Context) -> dict[str, Path]:
+    evaluation, training = context.input("evaluation"), context.input("training")
+    found = {
+        "model": context.input("model"),
+        "profile.json": context.input("data-report") / "profile.json",
+        "evaluation.json": evaluation / "evaluation.json",
+        "samples.json": evaluation / "samples.json",
+        "model_card.md": evaluation / "model_card.md",
+        "training.json": training / "training.json",
+        "plots/evaluation": evaluation / "plots",
+        "plots/training": training / "plots",
+    }
+    needed = ("model", "profile.json", "samples.json")
+    missing = [name for name in needed if not found[name].exists()]
+    if missing:
+        raise ArtifactError(
+            f"{', '.join(missing)} missing", where=str(context.inputs), next="run the stages before again"
+        )
+    return {name: path for name, path in found.items() if path.exists()}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name} cannot be read: {error}", where=str(path)) from None
+    return found

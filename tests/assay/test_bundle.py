@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import small
+from assay import artifacts
+from assay.bundle import TOOLKIT, make_bundle
+from assay.cache import toolkit_file
+from assay.errors import AssayError, ConfigError
+from assay.local import stage_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_bundle_holds_what_an_image_needs(bundle: Path, inputs: Path) -> None:
+    about = json.loads((bundle / "bundle.json").read_text())
+    model_digest = artifacts.digest(inputs / "model")
+    assert about.pop("columns")["pay-rate"] == "double"
+    assert about == {
+        "name": "tiny",
+        "version": 3,
+        "model_digest": model_digest,
+        "task": "classification",
+        "positive": "rich",
+    }
+    assert artifacts.digest(bundle / "model") == model_digest
+    assert {path.name for path in bundle.iterdir()} == {
+        "Dockerfile", "assay", "bundle.json", "model", "profile.json", "project", "requirements.lock", "samples.json",
+    }  # fmt: skip
+    assert (bundle / "requirements.lock").read_bytes() == toolkit_file("requirements/serve.lock").read_bytes()
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    assert artifacts.digest(small.bundle_of(inputs, one)) == artifacts.digest(small.bundle_of(inputs, other))
+
+
+def test_an_old_bundle_leaves_nothing_behind(inputs: Path, tmp_path: Path) -> None:
+    before = artifacts.digest(small.bundle_of(inputs, tmp_path))
+    (tmp_path / "out" / "bundle" / "old.txt").touch()
+    context = stage_context("package", tmp_path / "project", inputs, tmp_path / "out")
+    assert artifacts.digest(make_bundle(context)) == before
+
+
+def test_the_project_comes_along_without_the_toolkit_and_caches(inputs: Path, tmp_path: Path) -> None:
+    project = small.project(tmp_path / "project", small.SLOW)
+    for name in ("assay/cli.py", "pkg/mod.py", "pkg/__pycache__/mod.pyc", "pkg/.secret", "x.egg-info/PKG-INFO"):
+        (project / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "src" / name).write_text(name)
+    own = small.bundle_of(inputs, tmp_path, project) / "project"
+    found = {path.relative_to(own).as_posix() for path in own.rglob("*") if path.is_file()}
+    assert found == {"src/slowpoke.py", "src/pkg/mod.py"}
+
+
+def test_a_project_has_its_own_dockerfile_or_ours(inputs: Path, tmp_path: Path) -> None:
+    project = small.project(tmp_path / "project")
+    assert (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text() == "FROM scratch\n"
+    (project / "Dockerfile").unlink()
+    ours = (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text()
+    assert ours == toolkit_file("Dockerfile").read_text()
+
+
+def test_a_project_may_need_more_packages(inputs: Path, tmp_path: Path) -> None:
+    project = small.project(tmp_path / "project")
+    text = small.TOML.replace('[tool.assay]\n', '[tool.assay]\nrequirements = "more.txt"\n')
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(ConfigError, match="no such file"):
+        small.bundle_of(inputs, tmp_path, project)
+    (project / "more.txt").write_text("xgboost\n")
+    assert (small.bundle_of(inputs, tmp_path, project) / "project-requirements.txt").read_text() == "xgboost\n"
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        pytest.param(lambda i: small.change(i / "registration.json", model_digest="0" * 64), "registered", id="other"),
+        pytest.param(lambda i: (i / "model" / "MLmodel").write_text("{}"), "registered", id="changed"),
+        pytest.param(lambda i: (i / "evaluation" / "samples.json").unlink(), "samples.json is missing", id="samples"),
+        pytest.param(lambda i: (i / "registration.json").unlink(), '"registration" is missing', id="registration"),
+    ],
+)
+def test_refuses(inputs: Path, tmp_path: Path, damage: object, expected: str) -> None:
+    copy = shutil.copytree(inputs, tmp_path / "in")
+    damage(copy)  # type: ignore[operator]
+    with pytest.raises(AssayError, match=expected):
+        small.bundle_of(copy, tmp_path)
+
+
+def test_serving_needs_the_whole_toolkit_part_and_no_more(bundle: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import assay.__main__, assay.serving.app
+assay.serving.app.make_app(Path("."))
+ours = {m.__file__ for name, m in sys.modules.items() if name.split(".")[0] == "assay" and m.__file__}
+print(*sorted({Path(file).relative_to(Path.cwd() / "assay").parts[0] for file in ours}))
+print([name for name in ("mlflow", "matplotlib", "sqlalchemy") if name in sys.modules])
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=bundle, env=os.environ | {"PYTHONPATH": str(bundle)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    names, heavy = run.stdout.splitlines()
+    assert names.split() == sorted(TOOLKIT)
+    assert heavy == "[]"

@@ -1,0 +1,189 @@
+"""A small engine on loopback that executes nothing: it records what the real dagger-io client asks of it.
+
+The schema holds only what the module uses, so that a call of anything else fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLResolveInfo, build_schema, get_named_type, graphql_sync, is_leaf_type, is_object_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SDL = """
+interface Node { id: ID! }
+enum CacheSharingMode { SHARED PRIVATE LOCKED }
+enum ReturnType { SUCCESS FAILURE ANY }
+input BuildArg { name: String! value: String! }
+type Query { version: String! container: Container! directory: Directory! cacheVolume(key: String!): CacheVolume!
+  setSecret(name: String!, plaintext: String!): Secret! node(id: ID!): Node }
+type CacheVolume implements Node { id: ID! }
+type Secret implements Node { id: ID! }
+type Service implements Node { id: ID! }
+type File implements Node { id: ID! contents: String! }
+type Directory implements Node { id: ID! entries: [String!]! file(path: String!): File! directory(path: String!): Directory!
+  filter(include: [String!], exclude: [String!]): Directory! withDirectory(path: String!, source: ID!): Directory!
+  withFile(path: String!, source: ID!): Directory! withNewFile(path: String!, contents: String!): Directory!
+  dockerBuild(buildArgs: [BuildArg!]): Container! }
+type Container implements Node { id: ID! stdout: String! file(path: String!): File! directory(path: String!): Directory!
+  from(address: String!): Container! withEnvVariable(name: String!, value: String!): Container!
+  withVolatileVariable(name: String!, value: String!): Container! withSecretVariable(name: String!, secret: ID!): Container!
+  withMountedCache(path: String!, cache: ID!, sharing: CacheSharingMode): Container!
+  withMountedDirectory(path: String!, source: ID!): Container! withDirectory(path: String!, source: ID!): Container!
+  withFile(path: String!, source: ID!): Container! withWorkdir(path: String!): Container!
+  withExec(args: [String!]!, expect: ReturnType): Container! withServiceBinding(alias: String!, service: ID!): Container!
+  withExposedPort(port: Int!): Container! experimentalWithAllGPUs: Container!
+  withRegistryAuth(address: String!, username: String!, secret: ID!): Container! publish(address: String!): String!
+  asService(useEntrypoint: Boolean, args: [String!]): Service! }
+"""
+
+SCHEMA = build_schema(SDL)
+_TYPES = {
+    (name, field_name): get_named_type(value.type).name
+    for name, kind in SCHEMA.type_map.items()
+    if is_object_type(kind)
+    for field_name, value in kind.fields.items()
+}
+Chain = tuple[tuple[str, dict[str, Any]], ...]
+
+
+@dataclass(frozen=True)
+class Exec:
+    """One command as the engine would run it, with everything that was set before it."""
+
+    args: list[str]
+    env: dict[str, str]
+    volatile: dict[str, str]
+    secrets: dict[str, str]
+    caches: dict[str, str]
+    mounts: dict[str, str]
+    services: list[str]
+    image: str
+    installs: list[str]
+    gpu: bool
+
+
+@dataclass
+class FakeEngine:
+    """Answers queries; `outcomes` gives the status and exit code of a stage's report, by default passed."""
+
+    plan: str
+    outcomes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+    stable: bool = False
+    ids: dict[str, Chain] = field(default_factory=dict)
+    execs: list[Exec] = field(default_factory=list)
+    published: list[tuple[str, Chain]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        SCHEMA.type_map["Node"].resolve_type = lambda value, *_: _type_of(value)  # type: ignore[attr-defined]
+
+    def answer(self, query: str) -> dict[str, Any]:
+        """The response to one GraphQL query."""
+        result = graphql_sync(SCHEMA, query, field_resolver=self._resolve)
+        errors = [{"message": str(error)} for error in result.errors or ()]
+        return {"data": result.data} | ({"errors": errors} if errors else {})
+
+    def _resolve(self, chain: Chain | None, info: GraphQLResolveInfo, **args: Any) -> Any:
+        chain = chain or ()
+        if info.field_name == "node":
+            return self.ids[args["id"]]
+        step = (info.field_name, args)
+        if not is_leaf_type(get_named_type(info.return_type)):
+            return (*chain, step)
+        with self._lock:
+            return self._leaf(chain, info.field_name, args)
+
+    def _leaf(self, chain: Chain, name: str, args: dict[str, Any]) -> Any:
+        if name == "id":
+            key = f"{_type_of(chain)}-{len(self.ids)}"
+            self.ids[key] = chain
+            return key
+        if name == "publish":
+            self.published.append((args["address"], chain))
+            return f"{args['address']}@sha256:{'0' * 64}"
+        if name == "version":
+            return "v0.21.8"
+        if name == "entries":
+            return ["Dockerfile"] if self.stable else []
+        return self._run(chain, name)
+
+    def _run(self, chain: Chain, name: str) -> str:
+        done = self._exec(chain)
+        self.execs.append(done)
+        if name == "stdout":
+            return self.plan if "plan" in done.args else "the run's table"
+        stage = done.args[done.args.index("stage") + 1]
+        status, code = self.outcomes.get(stage, ("passed", 0))
+        run_id = done.env.get("ASSAY_RUN_ID") or ("another" if stage in self.stale else done.volatile["ASSAY_RUN_ID"])
+        return json.dumps({"status": status, "exit_code": code, "message": f"{stage} {status}", "run_id": run_id})
+
+    def _exec(self, chain: Chain) -> Exec:
+        calls = list(_calls(chain))
+        named = {n: [a for name, a in calls if name == n] for n, _ in calls}
+        execs = [a["args"] for a in named.get("withExec", [])]
+        return Exec(
+            args=execs[-1],
+            env={a["name"]: a["value"] for a in named.get("withEnvVariable", [])},
+            volatile={a["name"]: a["value"] for a in named.get("withVolatileVariable", [])},
+            secrets={a["name"]: a["secret"] for a in named.get("withSecretVariable", [])},
+            caches={a["path"]: self.ids[a["cache"]][0][1]["key"] for a in named.get("withMountedCache", [])},
+            mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", [])},
+            services=[a["alias"] for a in named.get("withServiceBinding", [])],
+            image=named["from"][0]["address"],
+            installs=[" ".join(args) for args in execs if args[0] == "pip"],
+            gpu="experimentalWithAllGPUs" in named,
+        )
+
+    def describe(self, key: str) -> str:
+        """A directory's or file's chain of calls as text, ids inside it followed; a secret stays a name."""
+        if self.ids[key][0][0] == "setSecret":
+            return json.dumps(f"secret {self.ids[key][0][1]['name']}")
+        return json.dumps([[n, {k: self._follow(v) for k, v in a.items()}] for n, a in self.ids[key]])
+
+    def _follow(self, value: Any) -> Any:
+        return json.loads(self.describe(value)) if isinstance(value, str) and value in self.ids else value
+
+
+def _calls(chain: Chain) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The calls that made a container, without what was taken out of it afterwards."""
+    yield from ((name, args) for name, args in chain if name not in {"file", "directory"})
+
+
+def _type_of(chain: Chain) -> str:
+    kind = "Query"
+    for name, _ in chain:
+        kind = _TYPES[kind, name]
+    return kind
+
+
+class _Handler(BaseHTTPRequestHandler):
+    engine: FakeEngine
+    wbufsize = -1  # one packet an answer, or each waits 40 ms for an acknowledgement
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        data = json.dumps(self.engine.answer(body["query"])).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def serve(engine: FakeEngine) -> ThreadingHTTPServer:
+    """Start answering on a free port of loopback."""
+    handler = type("Handler", (_Handler,), {"engine": engine})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server

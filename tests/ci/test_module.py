@@ -1,0 +1,211 @@
+"""What the module asks of the engine: which command runs in which container, with what in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dagger import dag
+
+from assay.pipeline import GRAPH
+from assay.plan import Selection, make_plan
+from assay.project import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay_ci.main import Assay
+    from fake_engine import Exec, FakeEngine
+
+pytestmark = pytest.mark.anyio
+SECRET = "made-up-value"
+ROOT = Path(__file__).parents[2]
+
+
+def plan_of(stage: str) -> str:
+    """The example's plan for one stage and what it needs."""
+    return make_plan(load_project(ROOT), Selection(only=(stage,))).to_json()
+
+
+def by_stage(engine: FakeEngine) -> dict[str, Exec]:
+    found = [(e.args[e.args.index("stage") + 1], e) for e in engine.execs if "stage" in e.args]
+    return dict(found)
+
+
+async def test_full_runs_every_stage_once_and_in_order(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    assert await assay().full() == "the run's table"
+    stages = [e.args[e.args.index("stage") + 1] for e in engine.execs if "stage" in e.args]
+    assert sorted(stages) == sorted(GRAPH.by_stage)
+    assert all(stages.index(need) < stages.index(s) for s in stages for need in GRAPH.needs(s))
+    assert engine.execs[-1].args[:4] == ["python", "-m", "assay", "report"]
+    assert "--exit-code" in engine.execs[-1].args
+
+
+async def test_the_command_is_the_plans_own(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay().full()
+    planned = {step["stage"]: step for step in json.loads(engine.plan)["steps"]}
+    for name, done in by_stage(engine).items():
+        folders = {"{inputs}": "/in", "{outputs}": "/out", "{project}": "/project"}
+        assert done.args == [folders.get(word, word) for word in planned[name]["argv"]]
+        assert planned[name]["environment"].items() <= done.env.items()
+
+
+async def test_each_stage_has_only_its_own_packages(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay().full()
+    for name, done in by_stage(engine).items():
+        assert len(done.installs) == 1, name
+        assert "--require-hashes" in done.installs[0]
+
+
+async def test_inputs_are_the_declared_artifacts_and_never_a_report(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    await assay().full()
+    for name, done in by_stage(engine).items():
+        laid = json.loads(done.mounts["/in"])
+        stage = GRAPH.stage(name)
+        wanted = {GRAPH.by_artifact[a].path for a in (*stage.reads, *stage.optional) if a in GRAPH.makers}
+        assert {args["path"] for call, args in laid if call in {"withDirectory", "withFile"}} == wanted
+        assert "report.json" not in done.mounts["/in"]
+
+
+async def test_the_run_id_is_in_the_environment_exactly_where_the_world_is_touched(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    await assay().full()
+    for name, done in by_stage(engine).items():
+        touches = GRAPH.stage(name).world != "none"
+        assert ("ASSAY_RUN_ID" in done.env) is touches, name
+        assert ("ASSAY_RUN_ID" in done.volatile) is not touches, name
+    assert len({(e.env | e.volatile)["ASSAY_RUN_ID"] for e in by_stage(engine).values()}) == 1
+
+
+async def test_two_runs_have_two_ids(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    main = assay()
+    await main.full()
+    first = by_stage(engine)["deploy"].env["ASSAY_RUN_ID"]
+    await main.full()
+    assert by_stage(engine)["deploy"].env["ASSAY_RUN_ID"] != first
+
+
+async def test_only_the_world_sees_the_store(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay(commit="abc").full()
+    for name, done in by_stage(engine).items():
+        touches = GRAPH.stage(name).world != "none"
+        assert (done.caches.get("/store") == "assay-mlflow") is touches
+        assert (done.env.get("MLFLOW_TRACKING_URI") == "sqlite:////store/mlflow.db") is touches
+        assert (done.env.get("ASSAY_COMMIT") == "abc") is touches
+
+
+async def test_secrets_are_never_in_arguments_or_plain_environment(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    password = dag.set_secret("password", SECRET)
+    registry = {"registry": "reg.example/income", "registry_username": "ada", "registry_password": password}
+    tracking = {"tracking_uri": "http://mlflow", "tracking_username": "ada", "tracking_password": password}
+    await assay(**registry, **tracking).full()
+    for done in engine.execs:
+        shown: dict[str, Any] = {"args": done.args, "env": done.env, "volatile": done.volatile, "mounts": done.mounts}
+        assert SECRET not in json.dumps(shown)
+    for name, done in by_stage(engine).items():
+        assert ("MLFLOW_TRACKING_PASSWORD" in done.secrets) is (GRAPH.stage(name).world != "none")
+
+
+async def test_without_a_registry_nothing_is_published(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay().full()
+    assert engine.published == []
+
+
+async def test_the_judged_image_is_published_natively(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    password = dag.set_secret("password", SECRET)
+    main = assay(registry="reg.example/income:v1", registry_username="ada", registry_password=password)
+    await main.full()
+    ((address, chain),) = engine.published
+    names = [name for name, _ in chain]
+    assert address == "reg.example/income:v1"
+    assert "dockerBuild" in names
+    assert names[-1] == "withRegistryAuth", "auth directly before publish, or it spoils the cache"
+    assert chain[-1][1]["address"] == "reg.example"
+    assert by_stage(engine)["package"].env["ASSAY_IMAGE_REFERENCE"].startswith("reg.example/income:v1@sha256:")
+
+
+async def test_a_rejected_image_is_not_published(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.outcomes["package"] = ("failed", 3)
+    await assay(registry="reg.example/income:v1").full()
+    assert engine.published == []
+
+
+async def test_readers_of_a_failed_stage_are_left_out(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.outcomes["model-validate"] = ("failed", 3)
+    await assay().run()
+    await assay().full()
+    assert set(by_stage(engine)) == {"resolve", "code-test", "data-validate", "train", "model-validate"}
+
+
+async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.outcomes["train"] = ("error", 4)
+    engine.stale = {"train"}
+    await assay().full()
+    tries = [e for e in engine.execs if "stage" in e.args and "train" in e.args]
+    assert [("ASSAY_RUN_ID" in e.env) for e in tries] == [False, True]
+
+
+async def test_a_gate_that_said_no_is_not_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.outcomes["train"] = ("failed", 3)
+    engine.stale = {"train"}
+    await assay().full()
+    assert len([e for e in engine.execs if "stage" in e.args and "train" in e.args]) == 1
+
+
+@pytest.mark.parametrize(("stable", "services"), [(False, ["candidate"]), (True, ["candidate", "stable"])])
+async def test_versions_run_as_services(
+    engine: FakeEngine, assay: Callable[..., Assay], services: list[str], *, stable: bool
+) -> None:
+    engine.stable = stable
+    await assay().full()
+    done = by_stage(engine)
+    assert done["deploy"].services == services
+    assert done["package"].services == ["candidate"]
+    assert done["deploy"].env["ASSAY_CANDIDATE_URL"] == "http://candidate:8080"
+    assert ("ASSAY_STABLE_URL" in done["deploy"].env) is stable
+
+
+async def test_one_stage_by_hand(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.plan = plan_of("train")
+    run = await assay().train()
+    assert (run.stage, run.passed) == ("train", True)
+    assert run.artifacts == ["model/", "training/"]
+    assert set(by_stage(engine)) == {"resolve", "data-validate", "train"}
+
+
+async def test_a_failed_stage_gives_its_report_but_no_output(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.plan = plan_of("train")
+    engine.outcomes["train"] = ("error", 4)
+    run = await assay().train()
+    assert not run.passed
+    with pytest.raises(ValueError, match="train did not pass: train error"):
+        run.output()
+
+
+async def test_a_stage_whose_supplier_failed_says_which(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.plan = plan_of("train")
+    engine.outcomes["data-validate"] = ("failed", 3)
+    with pytest.raises(ValueError, match="train was not run\ndata-validate did not pass"):
+        await assay().train()
+
+
+async def test_gpu_only_where_asked(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    plan = json.loads(engine.plan)
+    for step in plan["steps"]:
+        step["gpu"] = step["stage"] == "train"
+    engine.plan = json.dumps(plan)
+    await assay().full()
+    assert [name for name, done in by_stage(engine).items() if done.gpu] == ["train"]
+
+
+async def test_mirrors(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay(base_image="mirror.example/python:3.13-slim", index_url="https://mirror.example/simple").full()
+    assert {e.image for e in engine.execs} == {"mirror.example/python:3.13-slim"}
+    assert all(e.env["PIP_INDEX_URL"] == "https://mirror.example/simple" for e in engine.execs)

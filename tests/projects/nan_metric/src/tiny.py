@@ -1,0 +1,15 @@
+import pandas as pd
+
+
+def load(data_dir):
+    return pd.read_csv(data_dir / "rows.csv")
+
+
+def build(params):
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(**params)
+
+
+def metrics(model, x, y):
+    return {"profit": float("nan")}
