@@ -20,6 +20,12 @@ _SHOWN = 20
 _CURVES = ("loss_curve_", "train_score_", "validation_score_", "validation_scores_")
 
 
+def name_of(model: object) -> str:
+    """The estimator's class, and that of the last step of a pipeline."""
+    steps = getattr(model, "steps", None)
+    return f"{type(model).__name__} of {type(steps[-1][1]).__name__}" if steps else type(model).__name__
+
+
 def importance(model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> dict[str, float]:  # noqa: ANN401
     """How much worse the model gets when one column is shuffled, by column, the largest first.
 

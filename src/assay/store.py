@@ -26,6 +26,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -64,8 +65,9 @@ def prepare(store: str) -> None:
 
 
 def _knock(store: str) -> None:
+    health = f"{without_password(store).rstrip('/')}/health"
     try:
-        with urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=_ANSWER_SECONDS):  # noqa: S310 - http(s)
+        with urllib.request.urlopen(health, timeout=_ANSWER_SECONDS):  # noqa: S310 - http(s) only, by `prepare`
             pass
     except urllib.error.HTTPError:
         return  # it answers; whether it lets us in shows with the first call
@@ -92,7 +94,7 @@ def service(store: str) -> Iterator[None]:
 def failure(store: str, error: Exception) -> ServiceError:
     """What to tell about `error`: one sentence of it, and what to do."""
     status = getattr(error, "get_http_status_code", lambda: 0)()
-    text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    text = (str(error).strip() or type(error).__name__).splitlines()[0].replace(store, without_password(store))[:300]
     if embedded(store):
         then = f"the database must be readable, writable and of this MLflow's version: mlflow db upgrade {store}"
     elif status in {401, 403} or "401" in text or "403" in text:

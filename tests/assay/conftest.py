@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
-
 import small
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 if TYPE_CHECKING:
     from pathlib import Path

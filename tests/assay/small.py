@@ -48,7 +48,7 @@ class Slow(BaseEstimator):
 
 
 def frame(count: int) -> pd.DataFrame:
-    """Rows with a whole number, a number that may be missing, a category, a text category of numbers and a truth value."""
+    """Rows with a whole number, a number that may be missing, categories of texts and of numbers, a truth value."""
     random = np.random.default_rng(0)
     hours = random.uniform(20, 60, count).round(2)
     return pd.DataFrame(

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 import small
+
 from assay import artifacts
 from assay.bundle import TOOLKIT, make_bundle
 from assay.cache import toolkit_file
@@ -70,7 +70,7 @@ def test_a_project_has_its_own_dockerfile_or_ours(inputs: Path, tmp_path: Path) 
 
 def test_a_project_may_need_more_packages(inputs: Path, tmp_path: Path) -> None:
     project = small.project(tmp_path / "project")
-    text = small.TOML.replace('[tool.assay]\n', '[tool.assay]\nrequirements = "more.txt"\n')
+    text = small.TOML.replace("[tool.assay]\n", '[tool.assay]\nrequirements = "more.txt"\n')
     (project / "pyproject.toml").write_text(text)
     with pytest.raises(ConfigError, match="no such file"):
         small.bundle_of(inputs, tmp_path, project)

@@ -14,7 +14,7 @@ from assay.errors import ArtifactError
 
 @pytest.fixture(scope="module")
 def profile() -> dict[str, Any]:
-    return json.loads(json.dumps(profile_of(people(5000, seed=1), "rich")))
+    return dict(json.loads(json.dumps(profile_of(people(5000, seed=1), "rich"))))
 
 
 @pytest.mark.parametrize(

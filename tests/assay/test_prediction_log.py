@@ -23,7 +23,7 @@ def _written(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_line_says_what_was_asked_and_answered() -> None:
-    answer = {"predictions": ["rich"], "probabilities": [[0.2, 0.8]]}
+    answer: dict[str, list[Any] | None] = {"predictions": ["rich"], "probabilities": [[0.2, 0.8]]}
     (line,) = lines_of("r1", 3, [{"age": 30, "job": None}], answer, 1.23456)
     assert list(line) == KEYS
     assert dt.datetime.fromisoformat(line["ts"]).utcoffset() == dt.timedelta(0)
@@ -62,12 +62,14 @@ def test_everything_is_written_by_the_end(tmp_path: Path) -> None:
     assert found[0]["text"] == "Grüße\n\u2028"
 
 
+def _add_many(log: PredictionLog, name: str) -> None:
+    for number in range(200):
+        log.add([{"id": f"{name}{number}", "x": "y" * 500}])
+
+
 def test_many_threads_never_mix_their_lines(tmp_path: Path) -> None:
     with PredictionLog(tmp_path) as log:
-        threads = [
-            threading.Thread(target=lambda n=n: [log.add([{"id": f"{n}-{i}", "x": "y" * 500}]) for i in range(200)])
-            for n in range(4)
-        ]
+        threads = [threading.Thread(target=_add_many, args=(log, name)) for name in "abcd"]
         for thread in threads:
             thread.start()
         for thread in threads:

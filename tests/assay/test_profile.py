@@ -67,7 +67,7 @@ def test_categories_that_no_row_has_are_left_out() -> None:
 
 
 def test_dates_are_only_counted() -> None:
-    frame = pd.DataFrame({"x": pd.to_datetime(["2020-01-01", None])})
+    frame = pd.DataFrame({"x": pd.to_datetime(["2020-01-01", "NaT"])})
     assert profile_of(frame, "x")["columns"]["x"] == {"kind": "other", "missing": 1, "present": 1}
 
 

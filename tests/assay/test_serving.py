@@ -12,15 +12,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import pandas as pd
 import pytest
-
 import small
-from assay import modelfolder, rows
+
+from assay import modelfolder
 from assay.errors import ArtifactError
 from assay.server_process import serving
 from assay.serving.app import make_app
-from assay.serving.frames import Frames
 from assay.serving.model import load
 from assay.serving.schema import MAX_BYTES, MAX_ROWS
 
@@ -237,36 +235,6 @@ def test_predictions_take_one_thread_each_unless_told_otherwise(bundle: Path, mo
     assert os.environ["OMP_NUM_THREADS"] == "4"
 
 
-@pytest.mark.parametrize(
-    "records",
-    [
-        [OK],
-        [OK, OK | {"job": "astronaut", "level": 9}],
-        [OK, dict.fromkeys(OK)],
-        [OK | {"level": None}, OK | {"pay-rate": None}, OK | {"married": False}],
-    ],
-    ids=["one", "unseen", "all-missing", "some-missing"],
-)
-def test_frames_are_what_pandas_makes_the_slow_way(bundle: Path, records: list[dict[str, Any]]) -> None:
-    columns = modelfolder.columns(bundle / "model")
-    expected = rows.coerce(pd.DataFrame(records), columns)
-    pd.testing.assert_frame_equal(Frames(columns).build(records), expected, check_column_type=False)
-
-
-def test_frames_know_every_dtype() -> None:
-    frame = pd.DataFrame(
-        {
-            "text": ["a", "b"],
-            "day": pd.to_datetime(["2024-01-01", "2024-01-02"]),
-            "tiny": pd.Series([1, 2], dtype="int8"),
-            "single": pd.Series([0.5, 1.5], dtype="float32"),
-            "maybe": pd.Series([1, None], dtype="Int64"),
-        }
-    )
-    records = [dict(zip(frame.columns, row, strict=True)) for row in rows.records(frame)]
-    pd.testing.assert_frame_equal(Frames(rows.describe(frame)).build(records), frame)
-
-
 def _start(bundle: Path, log: Path, output: Path) -> tuple[subprocess.Popen[bytes], str]:
     argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle), "--port", "0", "--log", str(log)]
     with output.open("wb") as file:
@@ -312,7 +280,7 @@ def test_a_model_that_raises(slow_bundle: Path, tmp_path: Path) -> None:
         process.terminate()
         process.wait()
     lines = [json.loads(line) for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
-    assert [(line["id"], line["status"]) for line in lines][0] == ("bad", 500)
+    assert next((line["id"], line["status"]) for line in lines) == ("bad", 500)
     assert "RuntimeError: secret of the model" in (tmp_path / "output").read_text()
 
 

@@ -27,11 +27,11 @@ type CacheVolume implements Node { id: ID! }
 type Secret implements Node { id: ID! }
 type Service implements Node { id: ID! }
 type File implements Node { id: ID! contents: String! }
-type Directory implements Node { id: ID! entries: [String!]! file(path: String!): File! directory(path: String!): Directory!
+type Directory implements Node { id: ID! entries: [String!]! sync: ID! file(path: String!): File! directory(path: String!): Directory!
   filter(include: [String!], exclude: [String!]): Directory! withDirectory(path: String!, source: ID!): Directory!
   withFile(path: String!, source: ID!): Directory! withNewFile(path: String!, contents: String!): Directory!
   dockerBuild(buildArgs: [BuildArg!]): Container! }
-type Container implements Node { id: ID! stdout: String! file(path: String!): File! directory(path: String!): Directory!
+type Container implements Node { id: ID! sync: ID! stdout: String! file(path: String!): File! directory(path: String!): Directory!
   from(address: String!): Container! withEnvVariable(name: String!, value: String!): Container!
   withVolatileVariable(name: String!, value: String!): Container! withSecretVariable(name: String!, secret: ID!): Container!
   withMountedCache(path: String!, cache: ID!, sharing: CacheSharingMode): Container!
@@ -102,24 +102,29 @@ class FakeEngine:
             return self._leaf(chain, info.field_name, args)
 
     def _leaf(self, chain: Chain, name: str, args: dict[str, Any]) -> Any:
-        if name == "id":
+        if name == "sync":
+            self._run(chain)
+        if name in {"id", "sync"}:
             key = f"{_type_of(chain)}-{len(self.ids)}"
             self.ids[key] = chain
             return key
         if name == "publish":
             self.published.append((args["address"], chain))
             return f"{args['address']}@sha256:{'0' * 64}"
-        if name == "version":
-            return "v0.21.8"
         if name == "entries":
             return ["Dockerfile"] if self.stable else []
-        return self._run(chain, name)
+        return {"version": lambda _: "v0.21.8", "contents": self._report, "stdout": self._run}[name](chain)
 
-    def _run(self, chain: Chain, name: str) -> str:
+    def _run(self, chain: Chain) -> str:
         done = self._exec(chain)
         self.execs.append(done)
-        if name == "stdout":
-            return self.plan if "plan" in done.args else "the run's table"
+        if "--exit-code" in done.args and any(code for _, code in self.outcomes.values()):
+            msg = f"exit code: {max(code for _, code in self.outcomes.values())}"
+            raise ValueError(msg)
+        return self.plan if "plan" in done.args else "the run's table"
+
+    def _report(self, chain: Chain) -> str:
+        done = self._exec(chain)
         stage = done.args[done.args.index("stage") + 1]
         status, code = self.outcomes.get(stage, ("passed", 0))
         run_id = done.env.get("ASSAY_RUN_ID") or ("another" if stage in self.stale else done.volatile["ASSAY_RUN_ID"])

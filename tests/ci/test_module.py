@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagger
 import pytest
 from dagger import dag
 
@@ -133,21 +134,27 @@ async def test_the_judged_image_is_published_natively(engine: FakeEngine, assay:
 
 async def test_a_rejected_image_is_not_published(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["package"] = ("failed", 3)
-    await assay(registry="reg.example/income:v1").full()
+    await assay(registry="reg.example/income:v1").run()
     assert engine.published == []
 
 
 async def test_readers_of_a_failed_stage_are_left_out(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["model-validate"] = ("failed", 3)
-    await assay().run()
-    await assay().full()
+    with pytest.raises(dagger.QueryError, match="exit code: 3"):
+        await assay().full()
     assert set(by_stage(engine)) == {"resolve", "code-test", "data-validate", "train", "model-validate"}
+
+
+async def test_run_gives_the_report_of_a_red_run(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    engine.outcomes["model-validate"] = ("failed", 3)
+    await (await assay().run()).sync()
+    assert "--exit-code" not in engine.execs[-1].args
 
 
 async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["train"] = ("error", 4)
     engine.stale = {"train"}
-    await assay().full()
+    await assay().run()
     tries = [e for e in engine.execs if "stage" in e.args and "train" in e.args]
     assert [("ASSAY_RUN_ID" in e.env) for e in tries] == [False, True]
 
@@ -155,7 +162,7 @@ async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay:
 async def test_a_gate_that_said_no_is_not_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["train"] = ("failed", 3)
     engine.stale = {"train"}
-    await assay().full()
+    await assay().run()
     assert len([e for e in engine.execs if "stage" in e.args and "train" in e.args]) == 1
 
 
@@ -180,20 +187,31 @@ async def test_one_stage_by_hand(engine: FakeEngine, assay: Callable[..., Assay]
     assert set(by_stage(engine)) == {"resolve", "data-validate", "train"}
 
 
-async def test_a_failed_stage_gives_its_report_but_no_output(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+async def test_a_failed_stage_fails_the_call(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.plan = plan_of("train")
     engine.outcomes["train"] = ("error", 4)
-    run = await assay().train()
+    with pytest.raises(dagger.QueryError, match="exit code: 4"):
+        await assay().train()
+
+
+async def test_a_failed_stage_gives_its_report_where_asked_but_no_output(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    engine.plan = plan_of("train")
+    engine.outcomes["train"] = ("error", 4)
+    run = await assay().train(allow_failure=True)
     assert not run.passed
     with pytest.raises(ValueError, match="train did not pass: train error"):
         run.output()
 
 
-async def test_a_stage_whose_supplier_failed_says_which(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+async def test_a_stage_whose_supplier_failed_fails_the_call(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
     engine.plan = plan_of("train")
     engine.outcomes["data-validate"] = ("failed", 3)
-    with pytest.raises(ValueError, match="train was not run\ndata-validate did not pass"):
-        await assay().train()
+    with pytest.raises(dagger.QueryError, match="exit code: 3"):
+        await assay().train(allow_failure=True)
 
 
 async def test_gpu_only_where_asked(engine: FakeEngine, assay: Callable[..., Assay]) -> None:

@@ -13,22 +13,26 @@ STORE = "/store"
 """Where the embedded MLflow store is mounted: SQLite and artifacts in a cache volume."""
 
 _TOOLKIT = "/opt/assay"
+_VENV = "/opt/venv"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
 def toolkit(settings: Settings, requirements: str = "", project_requirements: str = "") -> dagger.Container:
     """A container that can run `python -m assay`, with the packages of `requirements/<requirements>.lock`."""
     container = dag.container().from_(settings.base_image).with_env_variable("PYTHONUNBUFFERED", "1")
+    # an environment of its own: what the base image has installed can neither help nor hinder
+    container = container.with_exec(["python", "-m", "venv", _VENV]).with_env_variable("PATH", f"{_VENV}/bin:{_PATH}")
     container = container.with_mounted_cache("/root/.cache/pip", dag.cache_volume("assay-pip"))
     if settings.index_url:
         container = container.with_env_variable("PIP_INDEX_URL", settings.index_url)
     if requirements:
         lock = settings.package.file(f"requirements/{requirements}.lock")
-        install = ["pip", "install", "--quiet", "--root-user-action=ignore", "--no-deps", "--require-hashes"]
-        container = container.with_file("/opt/locked.txt", lock).with_exec([*install, "-r", "/opt/locked.txt"])
+        locked = [*_INSTALL, "--no-deps", "--require-hashes", "-r", "/opt/locked.txt"]
+        container = container.with_file("/opt/locked.txt", lock).with_exec(locked)
     if project_requirements:
         own = settings.source.file(project_requirements)
-        install = ["pip", "install", "--quiet", "--root-user-action=ignore"]
-        container = container.with_file("/opt/project.txt", own).with_exec([*install, "-r", "/opt/project.txt"])
+        container = container.with_file("/opt/project.txt", own).with_exec([*_INSTALL, "-r", "/opt/project.txt"])
     return (
         container.with_directory(_TOOLKIT, settings.package)
         .with_env_variable("PYTHONPATH", f"{_TOOLKIT}/src")

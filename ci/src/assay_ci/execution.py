@@ -13,6 +13,7 @@ from assay_ci.plan import Plan, Step
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
+_KILLED = 137
 _tracer = trace.get_tracer(__name__)
 
 
@@ -63,19 +64,11 @@ class Execution:
     async def _try(self, step: Step, container: dagger.Container) -> "_Result":
         done = container.with_exec(containers.command(step), expect=dagger.ReturnType.ANY)
         try:
-            text = await done.file("/out/report.json").contents()
+            folder = await done.directory("/out").sync()
+            report = json.loads(await folder.file("report.json").contents())
         except dagger.QueryError as error:
             return _Result(_lost(step, error), stale_error=False)
-        report = json.loads(text)
-        run = StageRun(
-            stage=step.stage,
-            passed=report["status"] == "passed",
-            message=report["message"],
-            report=done.file("/out/report.json"),
-            log=done.file("/out/stage.log"),
-            folder=done.directory("/out"),
-            artifacts=[slot.path for slot in step.outputs],
-        )
+        run = _stage_run(step, folder, passed=report["status"] == "passed", message=report["message"])
         stale = report["status"] == "error" and report["run_id"] != self.settings.run_id
         return _Result(run, stale_error=stale)
 
@@ -120,15 +113,32 @@ class _Result:
 
 
 def _lost(step: Step, error: dagger.QueryError) -> StageRun:
-    """A run whose container ended before the supervisor could report, for example killed with all its processes."""
-    code = getattr(error, "exit_code", None)
-    why = f"the container was killed (exit code {code})" if code else str(error)
-    report = {
-        "stage": step.stage, "status": "error", "exit_code": 4, "message": why,
-        "gates": [], "inputs": [], "outputs": [],
-    }  # fmt: skip
+    """A run that left no report: its container could not be made ready, or was killed with its supervisor."""
+    code, why = 5, f"the engine said: {error}"
+    if isinstance(error, dagger.ExecError):
+        shown = " ".join(error.command)
+        prepared = containers.command(step) == list(error.command)
+        code = 4 if prepared else 5
+        ended = f"ended with exit code {error.exit_code}" + (" (killed)" if error.exit_code == _KILLED else "")
+        what = "the stage" if prepared else "making the container ready: "
+        why = f"{what if prepared else what + shown} {ended}\n{_tail(error.stderr)}".rstrip()
+    nothing: dict[str, list[str]] = {"gates": [], "inputs": [], "outputs": []}
+    report = {"stage": step.stage, "status": "error", "exit_code": code, "message": why, **nothing}
     folder = dag.directory().with_new_file("report.json", json.dumps(report)).with_new_file("stage.log", f"{why}\n")
+    return _stage_run(step, folder, passed=False, message=why)
+
+
+def _stage_run(step: Step, folder: dagger.Directory, *, passed: bool, message: str) -> StageRun:
     return StageRun(
-        stage=step.stage, passed=False, message=why, report=folder.file("report.json"), log=folder.file("stage.log"),
-        folder=folder, artifacts=[],
-    )  # fmt: skip
+        stage=step.stage,
+        passed=passed,
+        message=message,
+        report=folder.file("report.json"),
+        log=folder.file("stage.log"),
+        folder=folder,
+        artifacts=[slot.path for slot in step.outputs],
+    )
+
+
+def _tail(text: str, lines: int = 40) -> str:
+    return "\n".join(text.splitlines()[-lines:])

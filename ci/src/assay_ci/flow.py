@@ -17,29 +17,31 @@ def planned(settings: Settings, options: list[str]) -> dagger.Container:
     return container.with_exec(["python", "-m", "assay", "plan", "--project", "/project", *options])
 
 
-async def one_stage(settings: Settings, name: str) -> StageRun:
+async def one_stage(settings: Settings, name: str, *, allow_failure: bool = False) -> StageRun:
     """Run one stage and whatever makes its inputs.
 
     Raises:
-        ValueError: A stage that it needs did not pass; tells which and why.
+        ExecError: A stage did not pass; carries the table of the run and its exit code. With `allow_failure` only when
+            a stage failed that `name` needs.
     """
     plan = Plan.parse(await planned(settings, ["--only", name, "--format", "json"]).stdout())
     runs = await Execution(settings, plan).run()
-    if name not in runs:
-        why = "\n".join(f"{run.stage} did not pass: {run.message}" for run in runs.values() if not run.passed)
-        msg = f"{name} was not run\n{why}"
-        raise ValueError(msg)
+    if name not in runs or not (runs[name].passed or allow_failure):
+        await reported(settings, plan, runs, "--exit-code").sync()
     return runs[name]
 
 
 async def whole_run(settings: Settings, trigger: str, *options: str) -> dagger.Container:
     """Run the stages of `trigger`; gives the container that wrote run.json, run.md and report.html to /run."""
     plan = Plan.parse(await planned(settings, ["--trigger", trigger, "--format", "json"]).stdout())
-    runs = await Execution(settings, plan).run()
+    return reported(settings, plan, await Execution(settings, plan).run(), *options)
+
+
+def reported(settings: Settings, plan: Plan, runs: dict[str, StageRun], *options: str) -> dagger.Container:
+    """The container that put the stages' reports together and printed the table of the run."""
     folder = dag.directory().with_new_file("plan.json", plan.text)
     for name, run in runs.items():
         folder = folder.with_directory(name, run.folder)
     container = containers.with_run(settings, containers.toolkit(settings), pure=False)
     container = container.with_env_variable("ASSAY_COMMIT", settings.commit).with_directory("/run", folder)
-    command = ["python", "-m", "assay", "report", "/run", "--plan", "/run/plan.json", *options]
-    return container.with_exec(command)
+    return container.with_exec(["python", "-m", "assay", "report", "/run", "--plan", "/run/plan.json", *options])

@@ -17,6 +17,8 @@ _LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
 
 Trigger = Annotated[str, Doc("push, data, schedule, or one of [tool.assay.triggers]; empty means every stage")]
 
+AllowFailure = Annotated[bool, Doc("Give the report of a stage that did not pass instead of failing")]
+
 
 @object_type
 class Assay:
@@ -54,56 +56,46 @@ class Assay:
         return await planned(self._settings(), ["--trigger", trigger]).stdout()
 
     @function
-    async def code_test(self) -> StageRun:
+    @check
+    async def code_test(self, allow_failure: AllowFailure = False) -> StageRun:
         """Tests, coverage, lint and types of the project."""
-        return await one_stage(self._settings(), "code-test")
+        return await one_stage(self._settings(), "code-test", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def data_validate(self) -> StageRun:
+    @check
+    async def data_validate(self, allow_failure: AllowFailure = False) -> StageRun:
         """Schema, quality and drift of the data."""
-        return await one_stage(self._settings(), "data-validate")
+        return await one_stage(self._settings(), "data-validate", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def train(self) -> StageRun:
+    async def train(self, allow_failure: AllowFailure = False) -> StageRun:
         """Fit the model."""
-        return await one_stage(self._settings(), "train")
+        return await one_stage(self._settings(), "train", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def model_validate(self) -> StageRun:
+    async def model_validate(self, allow_failure: AllowFailure = False) -> StageRun:
         """Metrics, champion, fairness, latency and the project's model tests."""
-        return await one_stage(self._settings(), "model-validate")
+        return await one_stage(self._settings(), "model-validate", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def register(self) -> StageRun:
+    async def register(self, allow_failure: AllowFailure = False) -> StageRun:
         """A version in the registry, alias staging."""
-        return await one_stage(self._settings(), "register")
+        return await one_stage(self._settings(), "register", allow_failure=allow_failure)
 
     @function(cache="never", name="package")
-    async def package_stage(self) -> StageRun:
+    async def package_stage(self, allow_failure: AllowFailure = False) -> StageRun:
         """Bundle and image, judged by its predictions; published where a registry is given."""
-        return await one_stage(self._settings(), "package")
+        return await one_stage(self._settings(), "package", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def deploy(self) -> StageRun:
+    async def deploy(self, allow_failure: AllowFailure = False) -> StageRun:
         """Stable and candidate side by side, smoke tests, canary, promotion."""
-        return await one_stage(self._settings(), "deploy")
+        return await one_stage(self._settings(), "deploy", allow_failure=allow_failure)
 
     @function(cache="never")
-    async def monitor(self) -> StageRun:
+    async def monitor(self, allow_failure: AllowFailure = False) -> StageRun:
         """Live predictions against the profile of the model that serves."""
-        return await one_stage(self._settings(), "monitor")
-
-    @function
-    @check
-    async def code_check(self) -> None:
-        """Check: code-test passes."""
-        (await one_stage(self._settings(), "code-test")).output()
-
-    @function(cache="never")
-    @check
-    async def data_check(self) -> None:
-        """Check: data-validate passes."""
-        (await one_stage(self._settings(), "data-validate")).output()
+        return await one_stage(self._settings(), "monitor", allow_failure=allow_failure)
 
     @function(cache="never")
     async def serve(self) -> dagger.Service:

@@ -44,13 +44,15 @@ def drift(profile: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, ColumnDr
         frame: At least one row; values may have gone through JSON (strings, objects, None).
 
     Raises:
-        ArtifactError: The profile has another version.
+        ArtifactError: The profile has another version or no columns.
     """
     if profile.get("schema_version") != SCHEMA_VERSION:
         seen = profile.get("schema_version")
         raise ArtifactError(f"a data profile of version {seen}", allowed=str(SCHEMA_VERSION), next="make it anew")
     nothing = pd.Series([None] * len(frame), dtype=object)
-    columns: dict[str, dict[str, Any]] = profile["columns"]
+    columns: dict[str, dict[str, Any]] = profile.get("columns") or {}
+    if not columns:
+        raise ArtifactError("a data profile without columns", next="make it anew")
     return {name: _column(column, frame.get(name, nothing)) for name, column in columns.items()}
 
 
@@ -69,7 +71,7 @@ def psi(expected: Sequence[int], actual: Sequence[int]) -> float:
 
 
 def worst(columns: Mapping[str, ColumnDrift]) -> tuple[float, str]:
-    """The largest PSI, and the three columns that moved most, in words."""
+    """The largest PSI, and the three columns that moved most, in words; `columns` must hold one or more."""
     ranked = sorted(columns.items(), key=lambda item: (-item[1].psi, item[0]))[:3]
     return ranked[0][1].psi, "most: " + ", ".join(f"{name} {moved.psi:.3f}" for name, moved in ranked)
 

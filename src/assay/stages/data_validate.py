@@ -35,7 +35,7 @@ def run(context: Context) -> Outcome:
     checked = check(columns, data.schema, strict=data.strict)
     profile = profile_of(rows.train, data.target)
     baseline, before, missing = _baseline(context)
-    moved = drift(before, rows.train) if before else {}
+    moved = {} if before is None else drift(before, rows.train)
     fingerprint = _write_dataset(context.output("dataset"), rows, data)
     _write_report(context.output("data-report"), checked, profile, baseline, moved)
     observed = _schema(checked) | _quality(columns, rows) | {"data.drift.psi": _drift(moved, baseline, missing)}
@@ -72,7 +72,7 @@ def _quality(frame: pd.DataFrame, rows: Split) -> dict[str, Observed]:
 def _drift(moved: dict[str, ColumnDrift], baseline: str | None, missing: str) -> Observed:
     if missing:
         return Observed(None, message=missing)
-    if not moved:
+    if baseline is None:
         return Observed(None, no_champion=True, message="no model serves yet and there is no baseline")
     largest, which = worst(moved)
     return Observed(largest, message=f"against {baseline}; {which}")
@@ -105,9 +105,11 @@ def _committed(context: Context, given: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        profile: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        profile = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ArtifactError(f"not a data profile: {error}", where=path.name) from None
+    if not isinstance(profile, dict):
+        raise ArtifactError(f"not a data profile but a {type(profile).__name__}", where=path.name)
     return profile
 
 

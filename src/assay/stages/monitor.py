@@ -91,10 +91,9 @@ def _serving(context: Context) -> Serving | None:
 
 def _profile(path: Path) -> dict[str, Any]:
     try:
-        profile: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(f"the model that serves has no data profile: {error}", where=path.name) from None
-    return profile
 
 
 def _folder(context: Context) -> Path | None:

@@ -38,7 +38,7 @@ def run(context: Context) -> Outcome:
     found = _plots(context, model, x, y, labels=labels)
     written = {
         "model_digest": artifacts.digest(folder),
-        "estimator": _name(model),
+        "estimator": learning.name_of(model),
         "serialization": modelfolder.serialization(folder),
         "probabilities": hasattr(model, "predict_proba"),
     }
@@ -47,7 +47,7 @@ def run(context: Context) -> Outcome:
     report = {"params": context.config.params, "metrics": metrics, "tags": tags, "importance": found, **written}
     write_json(context.output("training") / "training.json", report)
     told = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-    message = f"{_name(model)} on {len(x)} rows and {x.shape[1]} columns: {told} on the rows it learned from"
+    message = f"{learning.name_of(model)} on {len(x)} rows and {x.shape[1]} columns: {told} on the rows it learned from"
     print(message)
     return Outcome(message=message, summary={"metrics": metrics, **written, "params": context.config.params})
 
@@ -77,7 +77,7 @@ def fit(context: Context, x: pd.DataFrame, y: pd.Series) -> Any:  # noqa: ANN401
 def _predict(context: Context, model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> np.ndarray:  # noqa: ANN401
     with user_code("model.predict", context.project):
         predictions = np.asarray(model.predict(x.copy()))
-    where = f"model.predict of {_name(model)}"
+    where = f"model.predict of {learning.name_of(model)}"
     if predictions.shape != (len(y),):
         raise ProjectError(f"shape {predictions.shape} for {len(y)} rows", where, f"shape ({len(y)},)")
     if labels:
@@ -103,8 +103,3 @@ def _plots(context: Context, model: Any, x: pd.DataFrame, y: pd.Series, *, label
     if known := learning.curves(model):
         learning.plot_curves(known, plots / "learning-curve.png")
     return found
-
-
-def _name(model: object) -> str:
-    steps = getattr(model, "steps", None)
-    return f"{type(model).__name__} of {type(steps[-1][1]).__name__}" if steps else type(model).__name__

@@ -1,0 +1,225 @@
+import filecmp
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from frames import champion, people, stage_context
+
+from assay.context import Outcome
+from assay.data.profile import profile_of
+from assay.errors import ArtifactError, AssayError, ConfigError, ProjectError
+from assay.stages.data_validate import run
+
+CONFIG = """
+[tool.assay]
+name = "tiny"
+load = "{module}:load"
+model = "{module}:build"
+[tool.assay.data]
+target = "rich"
+positive = "yes"
+{data}
+"""
+LOAD = """
+import pandas as pd
+
+
+def load(data_dir):
+    frame = pd.read_pickle(data_dir / "rows.pickle")
+    {body}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator["Made"]:
+    yield (made := Made(tmp_path))
+    sys.modules.pop(made.module, None)
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(tmp_path))]
+
+
+class Made:
+    """A project in a temporary folder and a run of data-validate on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.inputs, self.outputs = folder / "project", folder / "in", folder / "out"
+        self.module = f"tiny_{abs(hash(folder))}"
+        (self.root / "data").mkdir(parents=True)
+
+    def run(self, frame: Any = None, *, data: str = "", body: str = "return frame", outputs: str = "") -> Outcome:
+        (people() if frame is None else frame).to_pickle(self.root / "data/rows.pickle")
+        (self.root / "pyproject.toml").write_text(CONFIG.format(module=self.module, data=data), encoding="utf-8")
+        (self.root / f"{self.module}.py").write_text(LOAD.format(body=body), encoding="utf-8")
+        if not self.inputs.exists():
+            champion(self.inputs)
+        return run(stage_context("data-validate", self.root, self.inputs, Path(f"{self.outputs}{outputs}")))
+
+    def json(self, name: str) -> Any:
+        return json.loads((self.outputs / name).read_text(encoding="utf-8"))
+
+
+def test_the_dataset_has_train_and_holdout_and_says_what_it_is(project: Made) -> None:
+    project.run()
+    train, holdout = (pd.read_parquet(project.outputs / f"dataset/{side}.parquet") for side in ("train", "holdout"))
+    facts = project.json("dataset/dataset.json")
+    assert facts["rows"] == {"train": len(train), "holdout": len(holdout)} == {"train": 800, "holdout": 200}
+    assert facts["columns"] == {"age": "float64", "children": "int64", "city": "category", "rich": "str"}
+    assert (facts["target"], facts["task"], facts["positive"]) == ("rich", "classification", "yes")
+    assert len(facts["fingerprint"]) == 64
+
+
+def test_categories_survive_even_those_that_no_row_has(project: Made) -> None:
+    city = pd.Categorical(people()["city"], categories=["Rome", "Bonn", "Oslo"])
+    project.run(people().assign(city=city))
+    read = pd.read_parquet(project.outputs / "dataset/holdout.parquet")["city"]
+    assert read.cat.categories.tolist() == ["Rome", "Bonn", "Oslo"]
+
+
+def test_two_runs_write_the_same_bytes(project: Made) -> None:
+    bad = people().assign(age=lambda f: f["age"].where(f.index > 5, -1))
+    data = '[tool.assay.data.schema]\nage = { min = 0 }\nrich = { allowed = ["yes"] }'
+    for number in ("1", "2"):
+        project.run(bad, data=data, outputs=number)
+    folders = [Path(f"{project.outputs}{number}") for number in ("1", "2")]
+    names = [str(path.relative_to(folders[0])) for path in folders[0].rglob("*.*")]
+    assert len(names) == 6
+    assert filecmp.cmpfiles(folders[0], folders[1], names, shallow=False) == (names, [], [])
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        pytest.param(lambda f: f, True, id="nothing"),
+        pytest.param(lambda f: f.set_axis(f.index + 7), True, id="index"),
+        pytest.param(lambda f: f.assign(age=f["age"].where(f.index > 0, 0.5)), False, id="one value"),
+        pytest.param(lambda f: f.rename(columns={"age": "years"}), False, id="a name"),
+        pytest.param(lambda f: f.astype({"children": "int8"}), False, id="a type"),
+        pytest.param(lambda f: f[["rich", "age", "children", "city"]], False, id="order of columns"),
+    ],
+)
+def test_the_fingerprint_changes_with_the_content(project: Made, change: Any, same: bool) -> None:  # noqa: FBT001
+    first = project.run().summary["fingerprint"]
+    sys.modules.pop(project.module)
+    assert (project.run(change(people())).summary["fingerprint"] == first) is same
+
+
+def test_broken_rules_are_counted_and_listed(project: Made) -> None:
+    frame = people().assign(age=lambda f: f["age"].where(f.index > 2, -1))
+    seen = project.run(frame, data='[tool.assay.data.schema]\nage = { min = 0, type = "float" }\ngone = {}').observed
+    assert {name: o.value for name, o in seen.items() if name.startswith("data.schema")} == {
+        "data.schema.columns": 1,
+        "data.schema.types": 0,
+        "data.schema.ranges": 3,
+    }
+    assert seen["data.schema.ranges"].message == "age 3 (-1.0)"
+    assert seen["data.schema.columns"].message == "gone 1 (column is missing)"
+    assert project.json("data-report/data-report.json")["checks"] == [
+        {"code": "columns", "column": "gone", "count": 1, "share": 0.001, "examples": ["column is missing"]},
+        {"code": "ranges", "column": "age", "count": 3, "share": 0.003, "examples": [-1.0]},
+    ]
+    failures = pd.read_parquet(project.outputs / "data-report/failures.parquet")
+    assert failures["row"].dropna().tolist() == [0, 1, 2]
+
+
+def test_quality_is_measured(project: Made) -> None:
+    frame = people().assign(city=None, age=range(1000))
+    frame.loc[900:, :] = frame.loc[:99, :].to_numpy()
+    seen = project.run(frame, data='holdout = "late"', body="return frame.assign(late=frame.index >= 900)").observed
+    found = {name.removeprefix("data.quality."): o.value for name, o in seen.items() if ".quality." in name}
+    assert found == {"rows": 1000, "duplicates": 0.1, "missing": 1.0, "overlap": 1.0}
+
+
+def test_drift_has_nothing_to_compare_with_at_first(project: Made) -> None:
+    assert project.run().observed["data.drift.psi"].no_champion
+    assert project.json("data-report/data-report.json")["drift"] == {"baseline": None, "columns": {}}
+
+
+def test_drift_against_the_committed_baseline(project: Made) -> None:
+    baseline = json.dumps(profile_of(people(seed=1).assign(age=lambda f: f["age"] + 30), "rich"))
+    (project.root / "data/baseline.json").write_text(baseline, encoding="utf-8")
+    seen = project.run(data='baseline = "data/baseline.json"').observed["data.drift.psi"]
+    assert seen.value is not None
+    assert seen.value > 1
+    assert seen.message.startswith("against committed; most: age")
+
+
+def test_the_champion_goes_before_the_committed_baseline(project: Made) -> None:
+    (project.root / "data/baseline.json").write_text("never read", encoding="utf-8")
+    champion(project.inputs, 3, profile_of(people(seed=1), "rich"))
+    seen = project.run(data='baseline = "data/baseline.json"').observed["data.drift.psi"]
+    assert seen.value == pytest.approx(0, abs=0.05)
+    assert project.json("data-report/data-report.json")["drift"]["baseline"] == "champion v3"
+
+
+def test_a_champion_without_profile_is_an_error_not_a_pass(project: Made) -> None:
+    champion(project.inputs, 3)
+    seen = project.run().observed["data.drift.psi"]
+    assert (seen.value, seen.no_champion, seen.message) == (None, False, "champion v3 carries no data profile")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "text", "error", "says"),
+    [
+        pytest.param("data/gone.json", "", ConfigError, 'there is no "data/gone.json"', id="missing"),
+        pytest.param("pyproject.toml", "", ConfigError, "outside the data", id="outside the data"),
+        pytest.param("data/../../b.json", "", ConfigError, "outside the data", id="outside by dots"),
+        pytest.param("data/b.json", "{", ArtifactError, "not a data profile", id="not JSON"),
+        pytest.param("data/b.json", "[]", ArtifactError, "not a data profile", id="not a profile"),
+        pytest.param("data/b.json", "{}", ArtifactError, "version None", id="no version"),
+        pytest.param("data/b.json", '{"schema_version": 1}', ArtifactError, "without columns", id="no columns"),
+    ],
+)
+def test_a_bad_baseline_is_explained(
+    project: Made, baseline: str, text: str, error: type[AssayError], says: str
+) -> None:
+    (project.root / "data/b.json").write_text(text, encoding="utf-8")
+    with pytest.raises(error, match=says):
+        project.run(data=f'baseline = "{baseline}"')
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        pytest.param("pass", "load returned NoneType", id="nothing returned"),
+        pytest.param("return [1]", "load returned list", id="a list"),
+        pytest.param("return frame[:0]", "0 rows", id="no rows"),
+        pytest.param("return frame[[]]", "0 columns", id="no columns"),
+        pytest.param("return frame.rename(columns={'age': 3})", "no strings: 3", id="name is a number"),
+        pytest.param("return frame.rename(columns={'age': 'city'})", "more than one column .* city", id="name twice"),
+        pytest.param("return frame.rename(columns={'rich': 'rish'})", 'did you mean "rish"', id="target misspelt"),
+        pytest.param("return frame[['rich']]", "no features", id="only the target"),
+        pytest.param("return frame.assign(rich=None)", "missing in 1000 of 1000 rows", id="target missing"),
+        pytest.param("return frame.assign(rich=frame.rich.mask(frame.index == 4))", r"\(index 4\)", id="target gap"),
+        pytest.param("return frame.assign(rich='yes')", "always 'yes'", id="one class"),
+        pytest.param("return frame.replace({'rich': {'yes': 'Yes'}})", "no row has the label 'yes'", id="no positive"),
+        pytest.param("return frame.assign(x=[[1]] * 1000)", 'column "x" holds list', id="lists"),
+        pytest.param("return frame.assign(x=[1, 'a'] * 500)", 'column "x" holds int, str', id="mixed types"),
+        pytest.param("return frame.astype({'children': 'category'})", "categories that are no strings", id="int codes"),
+        pytest.param("raise KeyError('gone')", "load raised KeyError", id="raises"),
+        pytest.param("import sys; sys.exit(0)", "load raised SystemExit", id="exits"),
+    ],
+)
+def test_each_breach_of_loads_contract_is_explained(project: Made, body: str, says: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        project.run(body=body)
+    assert re.search(says, str(caught.value)), str(caught.value)
+
+
+def test_data_that_is_not_there_is_a_matter_of_configuration(project: Made) -> None:
+    with pytest.raises(ConfigError, match='there is no "nowhere/"'):
+        project.run(data='path = "nowhere/"')
+
+
+@pytest.mark.parametrize("key", ['sensitive = ["sex"]', 'holdout = "is_test"'])
+def test_a_column_that_the_configuration_names_must_be_there(project: Made, key: str) -> None:
+    with pytest.raises(ProjectError, match="has no column"):
+        project.run(data=key)
+
+
+def test_regression_needs_numbers(project: Made) -> None:
+    with pytest.raises(ProjectError, match="numbers to regress"):
+        project.run(data='task = "regression"')

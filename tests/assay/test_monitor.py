@@ -1,0 +1,218 @@
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from frames import champion, people, stage_context
+
+from assay.context import Outcome
+from assay.data.logs import read_logs
+from assay.data.profile import profile_of
+from assay.errors import ArtifactError, ConfigError
+from assay.stages.monitor import run
+
+CONFIG = """
+[tool.assay]
+name = "tiny"
+load = "tiny:load"
+model = "tiny:build"
+[tool.assay.data]
+target = "rich"
+[tool.assay.monitor]
+"""
+NOW = dt.datetime.now(dt.UTC)
+PROFILE = profile_of(people(2000, seed=1), "rich")
+
+
+def _lines(frame: pd.DataFrame, **more: Any) -> list[dict[str, Any]]:
+    """Log lines that predict what `rich` says."""
+    rows = json.loads(frame.to_json(orient="records"))
+    return [
+        {"ts": NOW.isoformat(), "status": 200, "prediction": row.pop("rich"), "features": row, **more} for row in rows
+    ]
+
+
+def _write(folder: Path, *lines: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    (folder / "log.jsonl").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(f'{CONFIG}path = "logs"\n', encoding="utf-8")
+    champion(tmp_path / "in", 3, PROFILE, {"accuracy": 0.9})
+    return tmp_path
+
+
+def _run(folder: Path) -> Outcome:
+    return run(stage_context("monitor", folder, folder / "in", folder / "out"))
+
+
+def _report(folder: Path) -> Any:
+    return json.loads((folder / "out/monitor-report/monitor-report.json").read_text(encoding="utf-8"))
+
+
+def test_quiet_traffic(folder: Path) -> None:
+    _write(folder / "logs", *_lines(people(500, seed=2)))
+    outcome = _run(folder)
+    values = {name: seen.value for name, seen in outcome.observed.items()}
+    assert values == {"monitor.volume": 500, "monitor.errors": 0, "monitor.drift.psi": pytest.approx(0, abs=0.05)}
+    assert {gate["status"] for gate in _report(folder)["gates"]} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        pytest.param(lambda f: f.assign(age=f["age"] + 20), "age", id="a feature"),
+        pytest.param(lambda f: f.assign(rich="yes"), "rich", id="the predictions"),
+        pytest.param(lambda f: f.drop(columns="city"), "city", id="a feature is gone"),
+    ],
+)
+def test_drift_fails_and_names_the_column(folder: Path, change: Any, column: str) -> None:
+    _write(folder / "logs", *_lines(change(people(300, seed=2))))
+    seen = _run(folder).observed["monitor.drift.psi"]
+    assert f"most: {column} " in seen.message
+    assert {g["gate"]: g["status"] for g in _report(folder)["gates"]}["monitor.drift.psi"] == "fail"
+
+
+@pytest.mark.parametrize(("rows", "status"), [(0, "inconclusive"), (99, "inconclusive"), (100, "pass")])
+def test_few_rows_are_inconclusive(folder: Path, rows: int, status: str) -> None:
+    _write(folder / "logs", *_lines(people(rows, seed=5)))
+    _run(folder)
+    assert {g["gate"]: g["status"] for g in _report(folder)["gates"]}["monitor.drift.psi"] == status
+
+
+def test_an_empty_window_fails_its_volume_gate(folder: Path) -> None:
+    old = (NOW - dt.timedelta(days=2)).isoformat()
+    _write(folder / "logs", *_lines(people(200), ts=old))
+    seen = _run(folder).observed["monitor.volume"]
+    assert (seen.value, seen.message) == (0, "200 lines older than 24h")
+    assert {g["gate"]: g["status"] for g in _report(folder)["gates"]}["monitor.volume"] == "fail"
+
+
+def test_errors_are_those_of_the_server(folder: Path) -> None:
+    empty: dict[str, Any] = {"features": {}, "prediction": None}
+    lines = _lines(people(96, seed=2))
+    _write(folder / "logs", *lines, *({**lines[0], **empty, "status": code} for code in (422, 500, 503, 0)))
+    outcome = _run(folder)
+    assert outcome.observed["monitor.errors"].value == pytest.approx(0.03)
+    assert outcome.observed["monitor.volume"].value == 100
+
+
+HOSTILE = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "3",
+    '"text"',
+    "\x00\xff",
+    "[" * 5000,
+    json.dumps({"ts": "yesterday", "status": 200}),
+    json.dumps({"ts": 12, "status": 200}),
+    json.dumps({"ts": NOW.isoformat()}),
+    json.dumps({"ts": NOW.isoformat(), "status": "200"}),
+    json.dumps({"ts": NOW.isoformat(), "status": True}),
+    json.dumps({"ts": NOW.isoformat(), "status": 200, "features": [], "prediction": 1}),
+    json.dumps({"ts": NOW.isoformat(), "status": 200, "features": {}}),
+    json.dumps({"ts": NOW.isoformat(), "status": 200, "features": {}, "prediction": None}),
+    "{" + f'"ts": "{NOW.isoformat()}", "status": 200, "prediction": 1, "features": {{"a": {"9" * 5000}}}' + "}",
+]
+
+
+def test_broken_lines_are_counted_and_not_fatal(folder: Path) -> None:
+    _write(folder / "logs", *HOSTILE, *_lines(people(120, seed=2)))
+    outcome = _run(folder)
+    assert outcome.observed["monitor.volume"].value == 120
+    assert outcome.observed["monitor.volume"].message == f"{len(HOSTILE) - 1} broken lines"
+    assert _report(folder)["broken_lines"] == len(HOSTILE) - 1
+
+
+def test_odd_values_are_measured_not_fatal(folder: Path) -> None:
+    odd: list[Any] = [{"deep": [1]}, [1, 2], 10**400, "text", True, None, float("nan"), float("inf"), "\ud800"]
+    lines = _lines(people(120, seed=2))
+    strange = [{**lines[0], "prediction": v or 0, "features": {"age": v, "city": v, "children": v}} for v in odd]
+    _write(folder / "logs", *lines, *strange)
+    assert _run(folder).observed["monitor.drift.psi"].value is not None
+
+
+def test_a_time_without_zone_is_utc(tmp_path: Path) -> None:
+    _write(tmp_path, *_lines(people(3), ts=NOW.replace(tzinfo=None).isoformat()))
+    assert read_logs(tmp_path, NOW - dt.timedelta(minutes=1)).requests == 3
+
+
+@pytest.mark.parametrize(
+    ("label", "rows", "accuracy", "inconclusive"),
+    [("yes", 200, 1.0, False), ("no", 200, 0.0, False), ("yes", 50, 1.0, True)],
+)
+def test_accuracy_where_labels_are_known(
+    folder: Path,
+    label: str,
+    rows: int,
+    accuracy: float,
+    inconclusive: bool,  # noqa: FBT001
+) -> None:
+    known = _lines(people(rows, seed=2).assign(rich="yes"), label=label)
+    _write(folder / "logs", *known, *_lines(people(10, seed=3), label=None))
+    seen = _run(folder).observed["monitor.performance.accuracy"]
+    assert (seen.value, seen.baseline, seen.inconclusive) == (accuracy, 0.9, inconclusive)
+
+
+@pytest.mark.parametrize(("label", "error"), [(41.0, 1.0), ("41", 1.0), ("forty", None)])
+def test_mean_absolute_error_for_numbers(folder: Path, label: object, error: float | None) -> None:
+    champion(folder / "in", 3, profile_of(people().rename(columns={"age": "rich", "rich": "age"}), "rich"))
+    _write(folder / "logs", *_lines(people(120).assign(rich=40.0), label=label))
+    _run(folder)
+    observed = _run(folder).observed["monitor.performance.mae"].value
+    assert observed == error or (error is None and observed != observed)  # noqa: PLR0124 - NaN, which no gate lets pass
+
+
+def test_nothing_serves_and_no_logs_is_said(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
+    champion(tmp_path / "in")
+    outcome = _run(tmp_path)
+    assert all(seen.no_champion for seen in outcome.observed.values())
+    assert outcome.message == "no model serves and there are no prediction logs, nothing to look at"
+
+
+def test_a_model_serves_but_no_logs_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
+    champion(tmp_path / "in", 3, PROFILE)
+    outcome = _run(tmp_path)
+    assert [(seen.value, seen.no_champion) for seen in outcome.observed.values()] == [(None, False)] * 3
+    assert "set path in [tool.assay.monitor]" in outcome.message
+
+
+def test_logs_but_no_model(folder: Path) -> None:
+    champion(folder / "in")
+    _write(folder / "logs", *_lines(people(200)))
+    outcome = _run(folder)
+    assert outcome.observed["monitor.drift.psi"].no_champion
+    assert outcome.observed["monitor.volume"].value == 200
+
+
+def test_the_traffic_and_the_profile_of_the_deployment_of_this_run(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
+    champion(tmp_path / "in", 3, profile_of(people().assign(age=lambda f: f["age"] + 100), "rich"))
+    deployment = tmp_path / "in/deployment"
+    _write(deployment / "traffic", *_lines(people(200, seed=2)))
+    (deployment / "deployment.json").write_text('{"version": 4}', encoding="utf-8")
+    (deployment / "profile.json").write_text(json.dumps(PROFILE), encoding="utf-8")
+    seen = _run(tmp_path).observed["monitor.drift.psi"]
+    assert seen.value == pytest.approx(0, abs=0.06)
+    assert seen.message.startswith("against version 4")
+
+
+def test_a_log_folder_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigError, match='there is no folder "logs"'):
+        _run(folder)
+
+
+def test_a_champion_without_profile_is_named(folder: Path) -> None:
+    (folder / "in/champion/profile.json").unlink()
+    _write(folder / "logs", *_lines(people(5)))
+    with pytest.raises(ArtifactError, match="no data profile"):
+        _run(folder)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import small
+
+from assay.errors import ArtifactError, AssayError, GateFailed
+from assay.local import stage_context
+from assay.registry import Registry, store_of
+from assay.stages import register, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from assay.context import Context, Outcome
+
+
+@pytest.fixture
+def made(inputs: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(inputs, tmp_path / "in")
+
+
+@pytest.fixture
+def context(made: Path, store: Path, tmp_path: Path) -> Callable[[str], Context]:
+    small.project(store)
+    return lambda stage: stage_context(stage, store, made, tmp_path / "out")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_from_model_to_champion(context: Callable[[str], Context], tmp_path: Path, made: Path) -> None:
+    first: Outcome = register.run(context("register"))
+    digest = _read(made / "evaluation" / "evaluation.json")["model_digest"]
+    registration = {"name": "tiny", "version": 1, "model_digest": digest, "alias": "staging"}
+    assert _read(tmp_path / "out" / "registration.json") == registration
+    assert (first.message, first.summary) == ("version 1 registered", {"version": 1, "alias": "staging"})
+    assert resolve.run(context("resolve")).message == "no model serves yet"
+    assert _read(tmp_path / "out" / "champion" / "champion.json") == {
+        "name": "tiny",
+        "version": None,
+        "model_digest": None,
+        "image": None,
+        "metrics": {},
+    }
+    image = {"reference": None, "built": False}
+    Registry(store_of(context("register").project)).set_champion("tiny", 1, image)
+    assert resolve.run(context("resolve")).message == "version 1 serves"
+    champion = _read(tmp_path / "out" / "champion" / "champion.json")
+    assert (champion["version"], champion["model_digest"], champion["image"]) == (1, digest, image)
+    assert champion["metrics"] == {"accuracy": 0.9, "unknown": None, "slice.sex=Female": 0.8}
+    names = {path.name for path in (tmp_path / "out" / "champion").iterdir()}
+    assert names == {"champion.json", "model", "profile.json", "evaluation.json", "samples.json"}
+
+
+def test_the_same_model_again_is_the_same_version(context: Callable[[str], Context], tmp_path: Path) -> None:
+    register.run(context("register"))
+    before = (tmp_path / "out" / "registration.json").read_bytes()
+    again = register.run(context("register"))
+    assert again.message == "version 1 already has this model"
+    assert (tmp_path / "out" / "registration.json").read_bytes() == before
+
+
+def test_the_run_knows_commit_data_and_packages(
+    context: Callable[[str], Context], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_COMMIT", "abc-dirty")
+    register.run(context("register"))
+    registry = Registry(store_of(store))
+    run = registry._connected.search_runs(["1"])[0].data
+    expected = {"mlflow.source.git.commit": "abc-dirty", "data_fingerprint": "f00d", "lock_digest": "10c"}
+    assert run.tags.items() >= (expected | {"assay.run_id": "by-hand"}).items()
+    assert run.params == {"depth": "3"}
+    # what could not be measured is left out, not made up
+    assert run.metrics == {"train.loss": 0.1, "accuracy": 0.9, "slice.sex_Female": 0.8}
+
+
+_FAILED = {"passed": False, "gates": [{"gate": "model.f1", "status": "fail"}, {"gate": "model.x", "status": "pass"}]}
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "error", "expected"),
+    [
+        pytest.param("evaluation", _FAILED, GateFailed, "did not pass: model.f1$", id="failed"),
+        pytest.param("evaluation", {"passed": None}, GateFailed, "did not pass$", id="unknown"),
+        pytest.param("evaluation", {"passed": "true"}, GateFailed, "did not pass$", id="text"),
+        pytest.param(
+            "evaluation", {"model_digest": "0" * 64}, ArtifactError, "evaluation speaks of another", id="other"
+        ),
+        pytest.param("evaluation", {"model_digest": None}, ArtifactError, "evaluation speaks of another", id="none"),
+        pytest.param(
+            "training", {"model_digest": "0" * 64}, ArtifactError, "training speaks of another", id="training"
+        ),
+    ],
+)
+def test_refuses(
+    context: Callable[[str], Context], made: Path, file: str, values: dict[str, Any], error: type, expected: str
+) -> None:
+    small.change(made / file / f"{file}.json", **values)
+    with pytest.raises(error, match=f"(?m){expected}"):
+        register.run(context("register"))
+    assert Registry(store_of(context("register").project)).champion("tiny") is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        pytest.param(lambda i: (i / "model" / "MLmodel").write_text("{}"), "speaks of another model", id="model"),
+        pytest.param(lambda i: (i / "data-report" / "profile.json").unlink(), "profile.json missing", id="profile"),
+        pytest.param(lambda i: (i / "training" / "training.json").write_text("{"), "cannot be read", id="training"),
+        pytest.param(lambda i: shutil.rmtree(i / "evaluation"), '"evaluation" is missing', id="evaluation"),
+    ],
+)
+def test_refuses_damaged_inputs(
+    context: Callable[[str], Context], made: Path, damage: Callable[[Path], object], expected: str
+) -> None:
+    damage(made)
+    with pytest.raises(AssayError, match=expected):
+        register.run(context("register"))
