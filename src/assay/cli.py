@@ -71,9 +71,11 @@ def _stage(arguments: argparse.Namespace) -> int:
 def _bundle(arguments: argparse.Namespace) -> int:
     from assay.bundle import make_bundle
     from assay.local import stage_context
+    from assay.release import make_stable_bundle
 
-    context = stage_context("package", arguments.project, arguments.inputs, arguments.outputs)
-    sys.stdout.write(f"{make_bundle(context)}\n")
+    stage, make = ("package", make_bundle) if arguments.kind == "candidate" else ("deploy", make_stable_bundle)
+    made = make(stage_context(stage, arguments.project, arguments.inputs, arguments.outputs))
+    sys.stdout.write(f"{made or 'nothing else serves'}\n")
     return Exit.PASSED
 
 
@@ -132,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--timeout", type=float, default=3600, help="seconds")
     stage.add_argument("--memory", type=int, default=0, help="bytes, 0 for no limit")
     bundle = _add(commands, "bundle", _bundle, "write what the model's image is built from")
+    kinds = "the model just registered, or the one that serves now (empty where that is the same, or none)"
+    bundle.add_argument("--kind", choices=("candidate", "stable"), default="candidate", help=kinds)
     for command in (stage, bundle):
         command.add_argument("--inputs", type=Path, required=True, help="folder with the artifacts it reads")
         command.add_argument("--outputs", type=Path, required=True, help="folder for the artifacts it writes")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import digest
@@ -13,7 +15,6 @@ from assay.reports import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from assay.context import Context
 
@@ -115,6 +116,21 @@ def _check(release: Release, found: dict[str, str]) -> None:
             allowed=release.model_digest,
             next="register the model as a new version",
         )
+
+
+def make_stable_bundle(context: Context) -> Path | None:
+    """The bundle of the version that serves now, as an image is built from it; None where there is none to compare.
+
+    Raises:
+        ArtifactError: The inputs do not belong together, or the champion's model is damaged.
+    """
+    release, folder = read_release(context), context.output("bundle")
+    if release.previous is None or release.same_model:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        # links point outside the folder, where an image build cannot follow them
+        shutil.copytree(stable_bundle(release, Path(scratch, "stable")), folder, dirs_exist_ok=True)
+    return folder
 
 
 def stable_bundle(release: Release, folder: Path) -> Path:

@@ -131,10 +131,11 @@ class Kit:
             limits=loaded.limits[stage],
         )
 
-    def save(self, model: Any, folder: str = "in/model", **more: Any) -> Path:
+    def save(self, model: Any, folder: str = "in/model") -> Path:
         x, y = self.side("train")
-        given = {"example": x, "predictions": np.asarray(y), "packages": packages(self.project)} | more
-        modelfolder.save(model, self.root / folder, **given)
+        modelfolder.save(
+            model, self.root / folder, example=x, predictions=np.asarray(y), packages=packages(self.project)
+        )
         return self.root / folder
 
     def side(self, name: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -198,6 +199,6 @@ def champion(root: Path, version: int | None) -> Path:
     """champion.json of `version`; the caller puts the model beside it."""
     folder = root / "in" / "champion"
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"name": "tiny", "version": version, "model_digest": None, "image": None, "metrics": {}}
+    facts: dict[str, Any] = {"name": "tiny", "version": version, "model_digest": None, "image": None, "metrics": {}}
     (folder / "champion.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder

@@ -114,6 +114,9 @@ def _is_kind(column: pd.Series[Any], kind: str) -> pd.Series[bool]:
         return pd.Series(data=True, index=column.index)
     if kind == "int" and pd.api.types.is_float_dtype(column):
         return column % 1 == 0  # whole numbers become floats as soon as one is missing
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        each = _is_kind(pd.Series(column.cat.categories), kind).to_numpy()
+        return pd.Series(np.append(each, True)[column.cat.codes], index=column.index)  # code -1: missing
     refused = () if kind == "bool" else (bool, np.bool_)
     return column.astype(object).map(lambda v: isinstance(v, _KINDS[kind]) and not isinstance(v, refused)).astype(bool)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 _BINS = 10
 _FEW = 12
+_FIRST = 10_000
 _MOST_CATEGORIES = 100
 
 
@@ -65,7 +66,7 @@ def _column(column: pd.Series[Any]) -> dict[str, Any]:
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         return {"kind": "other", "missing": missing, "present": len(column) - missing}
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if number and column.nunique() > _FEW:
+    if number and (column[:_FIRST].nunique() > _FEW or column.nunique() > _FEW):
         return {"kind": "number", "missing": missing, **_number(numbers(column))}
     counts = category_counts(column)
     kept = dict(list(counts.items())[:_MOST_CATEGORIES])

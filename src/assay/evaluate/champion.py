@@ -68,9 +68,9 @@ def measure_champion(
 def _version(file: Path) -> int | None:
     try:
         version = json.loads(file.read_text(encoding="utf-8"))["version"]
+        return None if version is None else int(version)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"what serves now cannot be read: {error}", where=str(file)) from None
-    return None if version is None else int(version)
 
 
 def observe(metrics: Mapping[str, float], champion: Champion) -> dict[str, Observed]:

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import time
 import uuid
 from contextlib import asynccontextmanager, nullcontext
@@ -18,6 +19,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from assay.errors import ConfigError
 from assay.serving.log import PredictionLog, failed_line, lines_of
 from assay.serving.schema import MAX_BYTES, Refused
 
@@ -46,13 +48,25 @@ def serve(bundle: Path, host: str, port: int, log: Path | None) -> None:
 
     Raises:
         ArtifactError: The bundle is damaged, or the log cannot be written.
+        ConfigError: The address cannot be listened on.
     """
     app = make_app(bundle, log)
-    config = uvicorn.Config(app, host, port, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
+    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
+    listening = _listen(host, port)
+    LOGGER.info("Uvicorn running on http://%s:%d", *listening.getsockname()[:2])
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again after its shutdown; an orderly end must be exit code 0
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        where, then = f"--host {host} --port {port}", "choose another port, or 0 for a free one"
+        raise ConfigError(f"cannot listen: {error}", where=where, next=then) from None
 
 
 def make_app(bundle: Path, log: Path | None = None) -> FastAPI:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _start(bundle: Path, log: Path, output: Path) -> tuple[subprocess.Popen[bytes], str]:
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle), "--port", "0", "--log", str(log)]
+    with output.open("wb") as file:
+        process = subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(bundle)}, stdout=file, stderr=file)
+    until = time.monotonic() + 30
+    while not (found := re.search(r"running on (http://\S+)", output.read_text())):
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < until, output.read_text()
+        time.sleep(0.05)
+    return process, found[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_what_is_in_flight_is_finished(slow_bundle: Path, tmp_path: Path, number: int) -> None:
+    process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output")
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        answers.append(httpx.post(f"{url}/predict", json={"records": [{"x": 10.0}]}, timeout=20, trust_env=False))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.4)
+    process.send_signal(number)
+    thread.join()
+    assert process.wait(10) == 0, (tmp_path / "output").read_text()
+    assert answers[0].json() == {"predictions": [20.0], "probabilities": None, "version": 3}
+    lines = [line for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
+    assert [json.loads(line)["prediction"] for line in lines] == [20.0]
+    assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+@pytest.mark.parametrize("port", ["taken", "99999"])
+def test_an_address_that_cannot_be_listened_on(slow_bundle: Path, port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1]) if port == "taken" else port
+        argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(slow_bundle), "--port", number]
+        environment = os.environ | {"PYTHONPATH": str(slow_bundle)}
+        run = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith("assay: cannot listen")
+    assert f"--port {number}" in run.stderr
+
+
+def test_a_model_that_raises(slow_bundle: Path, tmp_path: Path) -> None:
+    process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output")
+    try:
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            answer = client.post("/predict", json={"records": [{"x": 13.0}]}, headers={"x-request-id": "bad"})
+            assert answer.status_code == 500
+            assert answer.json()["id"] == "bad"
+            assert "secret" not in answer.text
+            assert client.post("/predict", json={"records": [{"x": 0.0}]}).status_code == 200
+    finally:
+        process.terminate()
+        process.wait()
+    lines = [json.loads(line) for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
+    assert next((line["id"], line["status"]) for line in lines) == ("bad", 500)
+    assert "RuntimeError: secret of the model" in (tmp_path / "output").read_text()
