@@ -25,7 +25,7 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     WAIVED = "waived"
     ERROR = "error"
-    NO_CHAMPION = "no champion yet"
+    NO_CHAMPION = "no champion"
 
     @property
     def blocks(self) -> bool:
@@ -95,7 +95,7 @@ class Observed:
         baseline: The champion's value, for the relative limits.
         message: Context for people: which columns, which file, why it is missing.
         inconclusive: Too little to judge by (rows, requests); blocks like a failure, and says so.
-        no_champion: There is nothing to compare with yet, because no model serves.
+        no_champion: There is nothing to compare with: no model serves yet, or it is this very model.
     """
 
     value: float | None
@@ -167,7 +167,7 @@ def _judge_one(name: str, seen: Observed, limit: Limit) -> list[GateResult]:
 
 def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -> tuple[Verdict, str]:
     if seen.no_champion:
-        return Verdict.NO_CHAMPION, seen.message or "no model serves yet, nothing to compare with"
+        return Verdict.NO_CHAMPION, seen.message or "no other model serves: nothing to compare with"
     if seen.value is None or not math.isfinite(seen.value):
         return Verdict.ERROR, seen.message or f"the value is {seen.value}, not a finite number"
     if bound is None or not math.isfinite(bound):

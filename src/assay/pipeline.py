@@ -10,6 +10,10 @@ ARTIFACTS = (
     Artifact("data", "", "the project's data"),
     Artifact("live-data", "", "logged predictions of the model that serves"),
     Artifact("champion", "champion/", "the model that serves now, its evaluation and data profile; may be empty"),
+    Artifact(
+        "baseline", "baseline/", "the data profile that drift is measured against: the champion's or a committed one"
+    ),
+    Artifact("rival", "rival/", "the champion, unless it is the very model that was trained"),
     Artifact("test-report", "test-report/", "junit.xml, coverage, lint and type findings"),
     Artifact("dataset", "dataset/", "train and holdout rows, fingerprint"),
     Artifact("data-report", "data-report/", "data profile, failed checks with rows, drift"),
@@ -26,10 +30,19 @@ ARTIFACTS = (
 RESOLVE = Stage(
     name="resolve",
     doc="fetch the model that serves now",
-    writes=("champion",),
+    writes=("champion", "baseline"),
     world=World.READS,
     requirements="registry",
-    config=("name",),
+    config=("name", "data.baseline"),
+)
+
+# model-validate depends on the champion only where that is another model: right after a promotion the very same model
+# serves, and comparing it with itself would cost a run and tell nothing
+RIVAL = Stage(
+    name="rival",
+    doc="tell whether the trained model already serves",
+    reads=("model", "champion"),
+    writes=("rival",),
 )
 
 STAGES = (
@@ -51,7 +64,7 @@ STAGES = (
     Stage(
         name="data-validate",
         doc="schema, quality and drift of the data",
-        reads=("source", "data", "champion"),
+        reads=("source", "data", "baseline"),
         writes=("dataset", "data-report"),
         requirements="data",
         source=("src/**",),
@@ -77,7 +90,7 @@ STAGES = (
     Stage(
         name="model-validate",
         doc="metrics, champion, fairness, latency, the project's model tests",
-        reads=("source", "dataset", "model", "champion"),
+        reads=("source", "dataset", "model", "rival"),
         writes=("evaluation",),
         requirements="evaluate",
         source=("src/**", "tests/model/**"),
@@ -149,10 +162,12 @@ STAGES = (
     ),
 )
 
-GRAPH = Graph(ARTIFACTS, (RESOLVE, *STAGES))
+GRAPH = Graph(ARTIFACTS, (RESOLVE, *STAGES[:3], RIVAL, *STAGES[3:]))
+
+_EIGHT = {stage.name for stage in STAGES}
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "push": tuple(stage.name for stage in STAGES),
-    "data": tuple(s for s in GRAPH.order(GRAPH.followers("data-validate")) if s != "resolve"),
-    "schedule": tuple(s for s in GRAPH.order(GRAPH.followers("train")) if s != "resolve"),
+    "data": tuple(s for s in GRAPH.order(GRAPH.followers("data-validate")) if s in _EIGHT),
+    "schedule": tuple(s for s in GRAPH.order(GRAPH.followers("train")) if s in _EIGHT),
 }

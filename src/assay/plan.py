@@ -171,6 +171,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
     memory = to_bytes(limits.memory) or 0
     caps = ("--timeout", str(to_seconds(limits.timeout)), *(("--memory", str(memory)) if memory else ()))
     own = config.requirements if config.requirements and any(glob.startswith("src/") for glob in stage.source) else ""
+    baseline = config.data.baseline if "data.baseline" in stage.config else None
     return Step(
         stage=name,
         argv=("python", "-m", "assay", "stage", name, *folders, *caps),
@@ -182,7 +183,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         gates=tuple(project.limits[name]),
         requirements=stage.requirements,
         project_requirements=own or "",
-        source=stage.source,
+        source=(*stage.source, config.data.baseline) if baseline else stage.source,
         data=config.data.path if "data" in stage.reads else "",
         timeout=to_seconds(limits.timeout),
         memory=memory,

@@ -56,12 +56,13 @@ class Project:
 
 
 def _copy(source: Mapping[str, Any], target: dict[str, Any], keys: list[str]) -> None:
-    if keys[0] not in source:
-        return
-    if len(keys) == 1:
-        target[keys[0]] = source[keys[0]]
-    else:
-        _copy(source[keys[0]], target.setdefault(keys[0], {}), keys[1:])
+    key, *rest = keys
+    if key in source and not rest:
+        target[key] = source[key]
+    elif key in source:
+        inner = dict(target.get(key, {}))
+        _copy(source[key], inner, rest)
+        target |= {key: inner} if inner else {}
 
 
 def load_project(root: Path, today: dt.date | None = None) -> Project:

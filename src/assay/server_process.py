@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.errors import ArtifactError
+from assay.watch import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,14 @@ def _start(bundle: Path, log: Path | None, output: Path) -> subprocess.Popen[byt
     environment = os.environ | {"PYTHONPATH": str(toolkit), "PYTHONUNBUFFERED": "1"}
     with output.open("wb") as file:
         return subprocess.Popen(
-            argv, cwd=output.parent, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            argv,
+            cwd=output.parent,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            # a supervisor that is killed itself can end nobody
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
         )
 
 

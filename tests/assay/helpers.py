@@ -15,6 +15,8 @@ from assay.project import Project, load_project
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from assay.gates import Limit
+
 MINIMAL = """
 [tool.assay]
 name = "tiny"
@@ -32,9 +34,9 @@ def project(folder: Path, text: str = MINIMAL) -> Project:
     return load_project(folder)
 
 
-def context(folder: Path, stage: Stage | None = None, **limits: object) -> Context:
+def context(folder: Path, **limits: Limit) -> Context:
     """A context for a made-up stage that writes the artifact `thing`."""
-    stage = stage or Stage(name="thing-maker", doc="", writes=("thing",))
+    stage = Stage(name="thing-maker", doc="", writes=("thing",))
     tiny = project(folder)
     inputs, outputs = folder / "in", folder / "out"
     inputs.mkdir(exist_ok=True)
@@ -45,7 +47,7 @@ def context(folder: Path, stage: Stage | None = None, **limits: object) -> Conte
         inputs=inputs,
         outputs=outputs,
         run_id="run-1",
-        limits=limits,  # type: ignore[arg-type]
+        limits=limits,
         artifacts={"thing": Artifact("thing", "thing/", ""), "other": Artifact("other", "other/", "")},
     )
 

@@ -197,7 +197,7 @@ def write_dataset(folder: Path, frame: pd.DataFrame) -> None:
 
 def champion(root: Path, version: int | None) -> Path:
     """champion.json of `version`; the caller puts the model beside it."""
-    folder = root / "in" / "champion"
+    folder = root / "in" / "rival"
     folder.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {"name": "tiny", "version": version, "model_digest": None, "image": None, "metrics": {}}
     (folder / "champion.json").write_text(json.dumps(facts), encoding="utf-8")

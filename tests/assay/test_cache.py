@@ -6,11 +6,11 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers import MINIMAL, plan, project, step
+from test_runner import execute
 
 from assay.cache import Cache, components_of, key_of, toolkit_digest
 from assay.plan import make_plan
-from helpers import MINIMAL, plan, project, step
-from test_runner import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,11 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers import MINIMAL, project
 
 from assay.errors import ConfigError, ConfigErrors
 from assay.lines import locate
 from assay.project import load_project
-from helpers import MINIMAL, project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from frames import champion, people, stage_context
+from frames import people, stage_context
 
 from assay.context import Outcome
 from assay.data.profile import profile_of
-from assay.errors import ArtifactError, AssayError, ConfigError, ProjectError
+from assay.errors import ArtifactError, ConfigError, ProjectError
 from assay.stages.data_validate import run
 
 CONFIG = """
@@ -50,12 +50,15 @@ class Made:
         self.module = f"tiny_{abs(hash(folder))}"
         (self.root / "data").mkdir(parents=True)
 
-    def run(self, frame: Any = None, *, data: str = "", body: str = "return frame", outputs: str = "") -> Outcome:
+    def run(
+        self, frame: Any = None, *, data: str = "", body: str = "return frame", outputs: str = "", baseline: str = ""
+    ) -> Outcome:
         (people() if frame is None else frame).to_pickle(self.root / "data/rows.pickle")
         (self.root / "pyproject.toml").write_text(CONFIG.format(module=self.module, data=data), encoding="utf-8")
         (self.root / f"{self.module}.py").write_text(LOAD.format(body=body), encoding="utf-8")
-        if not self.inputs.exists():
-            champion(self.inputs)
+        (self.inputs / "baseline").mkdir(parents=True, exist_ok=True)
+        if baseline:
+            (self.inputs / "baseline/profile.json").write_text(baseline, encoding="utf-8")
         return run(stage_context("data-validate", self.root, self.inputs, Path(f"{self.outputs}{outputs}")))
 
     def json(self, name: str) -> Any:
@@ -135,50 +138,34 @@ def test_quality_is_measured(project: Made) -> None:
 
 def test_drift_has_nothing_to_compare_with_at_first(project: Made) -> None:
     assert project.run().observed["data.drift.psi"].no_champion
-    assert project.json("data-report/data-report.json")["drift"] == {"baseline": None, "columns": {}}
+    assert project.json("data-report/data-report.json")["drift"] == {}
 
 
-def test_drift_against_the_committed_baseline(project: Made) -> None:
-    baseline = json.dumps(profile_of(people(seed=1).assign(age=lambda f: f["age"] + 30), "rich"))
-    (project.root / "data/baseline.json").write_text(baseline, encoding="utf-8")
-    seen = project.run(data='baseline = "data/baseline.json"').observed["data.drift.psi"]
+def test_drift_against_the_baseline(project: Made) -> None:
+    baseline = profile_of(people(seed=1).assign(age=lambda f: f["age"] + 30), "rich")
+    seen = project.run(baseline=json.dumps(baseline)).observed["data.drift.psi"]
     assert seen.value is not None
     assert seen.value > 1
-    assert seen.message.startswith("against committed; most: age")
+    assert seen.message.startswith("most: age")
 
 
-def test_the_champion_goes_before_the_committed_baseline(project: Made) -> None:
-    (project.root / "data/baseline.json").write_text("never read", encoding="utf-8")
-    champion(project.inputs, 3, profile_of(people(seed=1), "rich"))
-    seen = project.run(data='baseline = "data/baseline.json"').observed["data.drift.psi"]
+def test_no_drift_against_a_baseline_of_the_same_kind(project: Made) -> None:
+    seen = project.run(baseline=json.dumps(profile_of(people(seed=1), "rich"))).observed["data.drift.psi"]
     assert seen.value == pytest.approx(0, abs=0.05)
-    assert project.json("data-report/data-report.json")["drift"]["baseline"] == "champion v3"
-
-
-def test_a_champion_without_profile_is_an_error_not_a_pass(project: Made) -> None:
-    champion(project.inputs, 3)
-    seen = project.run().observed["data.drift.psi"]
-    assert (seen.value, seen.no_champion, seen.message) == (None, False, "champion v3 carries no data profile")
 
 
 @pytest.mark.parametrize(
-    ("baseline", "text", "error", "says"),
+    ("text", "says"),
     [
-        pytest.param("data/gone.json", "", ConfigError, 'there is no "data/gone.json"', id="missing"),
-        pytest.param("pyproject.toml", "", ConfigError, "outside the data", id="outside the data"),
-        pytest.param("data/../../b.json", "", ConfigError, "outside the data", id="outside by dots"),
-        pytest.param("data/b.json", "{", ArtifactError, "not a data profile", id="not JSON"),
-        pytest.param("data/b.json", "[]", ArtifactError, "not a data profile", id="not a profile"),
-        pytest.param("data/b.json", "{}", ArtifactError, "version None", id="no version"),
-        pytest.param("data/b.json", '{"schema_version": 1}', ArtifactError, "without columns", id="no columns"),
+        pytest.param("{", "not a data profile", id="not JSON"),
+        pytest.param("[]", "not a data profile", id="not a profile"),
+        pytest.param("{}", "version None", id="no version"),
+        pytest.param('{"schema_version": 1}', "without columns", id="no columns"),
     ],
 )
-def test_a_bad_baseline_is_explained(
-    project: Made, baseline: str, text: str, error: type[AssayError], says: str
-) -> None:
-    (project.root / "data/b.json").write_text(text, encoding="utf-8")
-    with pytest.raises(error, match=says):
-        project.run(data=f'baseline = "{baseline}"')
+def test_a_bad_baseline_is_explained(project: Made, text: str, says: str) -> None:
+    with pytest.raises(ArtifactError, match=says):
+        project.run(baseline=text)
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_regression(tmp_path: Path) -> None:
 def _with_champion(root: Path, kind: str) -> Kit:
     made = _kit(root)
     folder = champion(root, 7)
-    made.save(made.estimator(kind=kind).fit(*made.side("train")), folder="in/champion/model")
+    made.save(made.estimator(kind=kind).fit(*made.side("train")), folder="in/rival/model")
     assert folder.exists()
     return made
 
@@ -194,25 +194,16 @@ def test_a_worse_candidate_fails(tmp_path: Path) -> None:
     assert verdicts["model.accuracy.vs_champion"][1].startswith("version 7 reaches 0.8")
 
 
-@pytest.mark.usefixtures("no_plots")
-def test_the_very_same_model_is_no_worse_than_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = _kit(tmp_path)
-    folder = champion(tmp_path, 7)
-    shutil.copytree(tmp_path / "in" / "model", folder / "model")
-    monkeypatch.setattr("assay.evaluate.champion.measure", None)
-    assert _run(made)[0]["model.accuracy.vs_champion"][0] is PASS
-
-
 def _broken_champion(root: Path) -> None:
-    (root / "in" / "champion" / "model" / "model.skops").write_bytes(b"")
+    (root / "in" / "rival" / "model" / "model.skops").write_bytes(b"")
 
 
 def _no_champion_model(root: Path) -> None:
-    shutil.rmtree(root / "in" / "champion" / "model")
+    shutil.rmtree(root / "in" / "rival" / "model")
 
 
 def _champion_of_other_columns(root: Path) -> None:
-    file = root / "in" / "champion" / "model" / "dtypes.json"
+    file = root / "in" / "rival" / "model" / "dtypes.json"
     facts = json.loads(file.read_text())
     facts["columns"]["height"] = {"dtype": "float64"}
     file.write_text(json.dumps(facts))
@@ -247,7 +238,7 @@ def test_a_champion_that_misbehaves_is_an_error_too(kind: str, message: str, tmp
 @pytest.mark.usefixtures("no_plots")
 def test_a_damaged_champion_file_is_an_artifact_error(text: str, tmp_path: Path) -> None:
     made = _kit(tmp_path)
-    (tmp_path / "in" / "champion" / "champion.json").write_text(text)
+    (tmp_path / "in" / "rival" / "champion.json").write_text(text)
     with pytest.raises(ArtifactError, match="what serves now cannot be read"):
         model_validate.run(made.context("model-validate"))
 

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import MINIMAL, project
 
 from assay.errors import ConfigError
 from assay.pipeline import GRAPH
 from assay.plan import Plan, Selection, make_plan, select
-from helpers import MINIMAL, project
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def stages(tmp_path: Path, selection: Selection) -> list[str]:
 def test_everything_by_default(tmp_path: Path) -> None:
     plan = make_plan(project(tmp_path))
     assert [s.stage for s in plan.steps] == list(GRAPH.order(GRAPH.by_stage))
-    assert [s.stage for s in plan.steps if s.supporting] == ["resolve"]
+    assert [s.stage for s in plan.steps if s.supporting] == ["resolve", "rival"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,8 @@ def test_snapshot_of_one_step(tmp_path: Path) -> None:
 
 
 def test_plan_is_quick_and_needs_no_package() -> None:
-    command = [sys.executable, "-S", "-c", "import sys; sys.path.insert(0, 'src'); from assay.cli import main; main(['plan'])"]
+    code = "import sys; sys.path.insert(0, 'src'); from assay.cli import main; main(['plan'])"
+    command = [sys.executable, "-S", "-c", code]
     started = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

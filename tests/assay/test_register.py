@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import small
 
-from assay.errors import ArtifactError, AssayError, GateFailed
+from assay.errors import ArtifactError, AssayError, ConfigError, GateFailed
 from assay.local import stage_context
 from assay.registry import Registry, store_of
-from assay.stages import register, resolve
+from assay.stages import register, resolve, rival
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,11 @@ def made(inputs: Path, tmp_path: Path) -> Path:
 def context(made: Path, store: Path, tmp_path: Path) -> Callable[[str], Context]:
     small.project(store)
     return lambda stage: stage_context(stage, store, made, tmp_path / "out")
+
+
+def _with_baseline(project: Path, name: str) -> None:
+    toml = project / "pyproject.toml"
+    toml.write_text(toml.read_text().replace("[tool.assay.data]", f'[tool.assay.data]\nbaseline = "{name}"'))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -57,6 +62,59 @@ def test_from_model_to_champion(context: Callable[[str], Context], tmp_path: Pat
     assert champion["metrics"] == {"accuracy": 0.9, "unknown": None, "slice.sex=Female": 0.8}
     names = {path.name for path in (tmp_path / "out" / "champion").iterdir()}
     assert names == {"champion.json", "model", "profile.json", "evaluation.json", "samples.json"}
+
+
+def test_drift_is_measured_against_the_committed_baseline_until_a_model_serves(
+    context: Callable[[str], Context], store: Path, tmp_path: Path, made: Path
+) -> None:
+    _with_baseline(store, "baseline.json")
+    (store / "baseline.json").write_text("the committed profile")
+    resolve.run(context("resolve"))
+    baseline = tmp_path / "out" / "baseline" / "profile.json"
+    assert baseline.read_text() == "the committed profile"
+    register.run(context("register"))
+    Registry(store_of(store)).set_champion("tiny", 1, None)
+    resolve.run(context("resolve"))
+    assert baseline.read_bytes() == (made / "data-report" / "profile.json").read_bytes()
+
+
+def test_without_a_baseline_there_is_none(context: Callable[[str], Context], tmp_path: Path) -> None:
+    resolve.run(context("resolve"))
+    assert list((tmp_path / "out" / "baseline").iterdir()) == []
+
+
+def test_a_baseline_that_is_not_there_is_explained(context: Callable[[str], Context], store: Path) -> None:
+    _with_baseline(store, "gone.json")
+    with pytest.raises(ConfigError, match="there is no"):
+        resolve.run(context("resolve"))
+
+
+@pytest.mark.parametrize(
+    ("version", "changed", "expected"),
+    [
+        pytest.param(None, False, None, id="nothing-serves"),
+        pytest.param(3, False, None, id="the-same-model-serves"),
+        pytest.param(3, True, 3, id="another-model-serves"),
+    ],
+)
+def test_only_another_model_is_a_rival(
+    context: Callable[[str], Context],
+    made: Path,
+    tmp_path: Path,
+    version: int | None,
+    expected: int | None,
+    *,
+    changed: bool,
+) -> None:
+    champion = made / "champion"
+    shutil.copytree(made / "model", champion / "model")
+    (champion / "champion.json").write_text(json.dumps({"version": version}))
+    if changed:
+        (champion / "model" / "MLmodel").write_text("another")
+    rival.run(context("rival"))
+    found = _read(tmp_path / "out" / "rival" / "champion.json")["version"]
+    assert found == expected
+    assert (tmp_path / "out" / "rival" / "model").exists() is (expected is not None)
 
 
 def test_the_same_model_again_is_the_same_version(context: Callable[[str], Context], tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers import plan, step
 
 from assay.cache import Cache
 from assay.graph import World
 from assay.progress import Progress
 from assay.runner import Execution, prune
-from helpers import plan, step
 
 if TYPE_CHECKING:
     from assay.plan import Plan
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def execute(folder: Path, what: Plan, run_id: str = "", *, fresh: bool = False, **environment: str) -> tuple[Entry, ...]:
+def execute(
+    folder: Path, what: Plan, run_id: str = "", *, fresh: bool = False, **environment: str
+) -> tuple[Entry, ...]:
     """Run a plan in `folder`; every run gets a folder of its own."""
     run_id = run_id or f"r{time.monotonic_ns()}"
     os.environ["PYTHONPATH"] = str(ROOT / "src")
@@ -88,9 +90,8 @@ def test_only_the_world_is_told_the_commit(tmp_path: Path) -> None:
 
 
 def test_failures_skip_readers_with_the_reason_and_are_not_kept(tmp_path: Path) -> None:
-    what = plan(
-        step("a", "value = 0.1"), step("b", "write('2')", needs=("a",)), step("c", "write('3')", needs=("b",)), step("d", "write('4')")
-    )  # fmt: skip
+    chain = (step("b", "write('2')", needs=("a",)), step("c", "write('3')", needs=("b",)))
+    what = plan(step("a", "value = 0.1"), *chain, step("d", "write('4')"))
     for _ in range(2):
         entries = {e.report.stage: e for e in execute(tmp_path, what)}
         assert entries["a"].report.status == "failed"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from helpers import context, wait_until
 
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, ConfigError, ProjectError, ServiceError
 from assay.gates import Limit, Observed
 from assay.reports import read_report
 from assay.supervisor import supervise
-from helpers import context, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def raiser(error: BaseException) -> Callable[[Context], Outcome]:
     [
         pytest.param(lambda _: Outcome(observed={"t.v": Observed(0.1)}), "failed", 3, "", id="gate"),
         pytest.param(lambda _: Outcome(), "failed", 3, "", id="gate-not-observed"),
-        pytest.param(raiser(ProjectError("model.fit raised", trace="  src/m.py:3")), "error", 4, "src/m.py:3", id="user"),
+        pytest.param(raiser(ProjectError("it raised", trace="  src/m.py:3")), "error", 4, "src/m.py:3", id="user"),
         pytest.param(raiser(ConfigError("no such column")), "error", 2, "no such column", id="usage"),
         pytest.param(raiser(ServiceError("registry down")), "error", 5, "registry down", id="service"),
         pytest.param(raiser(ConnectionRefusedError("refused")), "error", 5, "a connection failed", id="connection"),
@@ -143,14 +143,20 @@ def test_waits_for_late_output_without_burning_cpu(tmp_path: Path) -> None:
     assert time.process_time() - before < 0.5
 
 
-SCRIPT = "import time; print('up', flush=True); (context.project / 'pid').write_text(str(__import__('os').getpid())); time.sleep(60)"
+SCRIPT = """
+import os, time
+(context.project / 'pid').write_text(str(os.getpid()))
+time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["term", "int", "kill"])
 def test_when_the_supervisor_is_ended_the_stage_ends_too(tmp_path: Path, number: signal.Signals) -> None:
     script = Path(__file__).with_name("trivial_stage.py")
-    argv = [sys.executable, script, "s", "--inputs", tmp_path, "--outputs", tmp_path / "out", "--project", tmp_path, SCRIPT]
-    process = subprocess.Popen(argv, env=os.environ | {"ASSAY_RUN_ID": "r", "PYTHONPATH": "src"}, stdout=subprocess.PIPE)
+    folders = ["--inputs", tmp_path, "--outputs", tmp_path / "out", "--project", tmp_path]
+    environment = os.environ | {"ASSAY_RUN_ID": "r", "PYTHONPATH": "src"}
+    argv = [sys.executable, *map(str, (script, "s", *folders, SCRIPT))]
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE)
     pid = tmp_path / "pid"
     assert wait_until(lambda: pid.exists() and pid.read_text() != "")
     process.send_signal(number)

@@ -32,18 +32,19 @@ code = "write('x')"
 steps = [step(n, code, needs=tuple(names[i - 1 : i]) if i else ()) for i, n in enumerate(names)]
 run_id = str(time.monotonic_ns())
 (folder / "runs" / run_id).mkdir(parents=True)
-entries = Execution(plan(*steps), folder, folder / "runs" / run_id, Cache(folder / "cache"), run_id, {}, False, Progress(quiet=True)).run()
+cache, out = Cache(folder / "cache"), folder / "runs" / run_id
+entries = Execution(plan(*steps), folder, out, cache, run_id, {}, False, Progress(quiet=True)).run()
 assert all(e.report.passed for e in entries), entries
-write_run(RunReport(id=run_id, project="p", trigger="t", started="", seconds=0, entries=entries), folder / "runs" / run_id)
+write_run(RunReport(id=run_id, project="p", trigger="t", started="", seconds=0, entries=entries), out)
 print(sum(e.cached for e in entries))
 """
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, str]:
     """Seconds and output of a command."""
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/assay")])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests/assay")])}
     started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     return time.perf_counter() - started, done.stdout.strip()
 
 

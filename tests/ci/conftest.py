@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import dagger
 import pytest
 from dagger import dag
+from fake_engine import FakeEngine, serve
 
 from assay.plan import Selection, make_plan
 from assay.project import load_project
-from fake_engine import FakeEngine, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

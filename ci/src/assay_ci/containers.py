@@ -1,4 +1,4 @@
-"""The containers of the stages: base image, locked packages, toolkit, then the part of the project that the stage reads.
+"""The containers of the stages: base image, locked packages, toolkit, then the part of the project a stage reads.
 
 Each layer depends on less than the next, so that a change of the project's code installs nothing again.
 """

@@ -83,7 +83,9 @@ class Execution:
         reference = await image.publish(self.settings, built)
         return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference))
 
-    async def _with_versions(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> dagger.Container:
+    async def _with_versions(
+        self, step: Step, inputs: dagger.Directory, container: dagger.Container
+    ) -> dagger.Container:
         """The deploy container with the candidate's image, and the stable version's if one serves, as services."""
         candidate = image.build(self.settings, inputs.directory("bundle"))
         stable = await image.bundle(self.settings, step, inputs, "stable")

@@ -1,7 +1,6 @@
 """The model's image: built natively from the bundle, run as a service, published without any Docker socket."""
 
 import dagger
-from dagger import dag
 
 from assay_ci.containers import stage
 from assay_ci.plan import Step
@@ -36,5 +35,3 @@ async def publish(settings: Settings, image: dagger.Container) -> str:
         host = settings.registry.split("/", 1)[0]
         image = image.with_registry_auth(host, settings.registry_username, settings.registry_password)
     return await image.publish(settings.registry)
-
-

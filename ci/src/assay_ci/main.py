@@ -13,6 +13,7 @@ from assay_ci.stage_run import StageRun
 
 _UPLOADED = ["**", "!pyproject.toml", "!src/**", "!tests/**", "!data/**", "!Dockerfile", "!requirements*.txt"]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
+_ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it
 _LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
 
 Trigger = Annotated[str, Doc("push, data, schedule, or one of [tool.assay.triggers]; empty means every stage")]
@@ -25,7 +26,10 @@ class Assay:
     """ML CI/CD: takes a repository with a model in it through eight gated stages, each in a container."""
 
     source: Annotated[
-        dagger.Directory, DefaultPath("/"), Ignore([*_UPLOADED, *_LEFT_OUT]), Doc("The project; with -m give --source=.")
+        dagger.Directory,
+        DefaultPath("/"),
+        Ignore([*_UPLOADED, *_LEFT_OUT]),
+        Doc("The project; with -m give --source=."),
     ]
     package: Annotated[
         dagger.Directory, DefaultPath("/"), Ignore([*_TOOLKIT, *_LEFT_OUT]), Doc("Assay's own toolkit and locks")
@@ -47,7 +51,7 @@ class Assay:
 
     @function(cache="never")
     async def run(self, trigger: Trigger = "") -> dagger.Directory:
-        """Run the stages of a trigger and give everything they left, also when a stage failed: run.json, report.html."""
+        """Run the stages of a trigger and give all that they left, also when one failed: run.json, report.html."""
         return (await whole_run(self._settings(), trigger)).directory("/run")
 
     @function
@@ -107,7 +111,7 @@ class Assay:
     def mlflow(self) -> dagger.Service:
         """MLflow's server and pages on the embedded store: `dagger call mlflow up --ports 5000:5000`."""
         store = f"sqlite:///{containers.STORE}/mlflow.db"
-        command = ["mlflow", "server", "--backend-store-uri", store, "--host", "0.0.0.0", "--port", "5000"]
+        command = ["mlflow", "server", "--backend-store-uri", store, "--host", _ALL_INTERFACES, "--port", "5000"]
         container = containers.with_store(self._settings(), containers.toolkit(self._settings(), "registry"))
         return container.with_exposed_port(5000).as_service(args=[*command, "--allowed-hosts", "*"])
 

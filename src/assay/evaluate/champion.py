@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from assay import artifacts, modelfolder
+from assay import modelfolder
 from assay.callables import packages
 from assay.errors import ArtifactError, AssayError
-from assay.evaluate.metrics import Measured, Task, measure
+from assay.evaluate.metrics import Task, measure
 from assay.gates import Observed
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Champion:
     """What the champion reaches.
 
     Attributes:
-        version: Its version; None where no model serves yet.
+        version: Its version; None where no other model serves.
         metrics: Its metrics on the candidate's rows.
         problem: Why there are none although a model serves.
     """
@@ -34,18 +34,14 @@ class Champion:
     problem: str = ""
 
 
-def measure_champion(
-    folder: Path, x: pd.DataFrame, y: pd.Series, task: Task, *, candidate: Measured, digest: str
-) -> Champion:
+def measure_champion(folder: Path, x: pd.DataFrame, y: pd.Series, task: Task) -> Champion:
     """Measure the champion in `folder`; one that cannot be loaded or fed is a finding, not a failure.
 
     Args:
-        folder: The artifact `champion`.
+        folder: The artifact `rival`.
         x: Features of shape (rows, columns), as the candidate has them.
         y: Target of shape (rows,).
         task: What is predicted.
-        candidate: The candidate's result, taken over where the champion is the very same model.
-        digest: The candidate's model digest.
 
     Raises:
         ArtifactError: champion.json is missing or damaged.
@@ -54,8 +50,6 @@ def measure_champion(
     if version is None:
         return Champion()
     model = folder / "model"
-    if model.is_dir() and artifacts.digest(model) == digest:
-        return Champion(version, candidate.metrics)
     try:
         rows = modelfolder.coerce(x, model)
         measured = measure(modelfolder.load(model, packages(task.project)), rows, y, task)

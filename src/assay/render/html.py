@@ -33,7 +33,7 @@ def run_html(run: RunReport, folder: Path) -> str:
 
 
 def _tag(word: str, text: str = "") -> str:
-    kind = "none" if word == "no champion yet" else word
+    kind = "none" if word == "no champion" else word
     return f'<span class="tag {escape(kind)}">{escape(text or word)}</span>'
 
 

@@ -15,7 +15,7 @@ from assay.data.drift import ColumnDrift, drift, worst
 from assay.data.loading import load
 from assay.data.profile import profile_of
 from assay.data.split import Split, split
-from assay.errors import ArtifactError, ConfigError
+from assay.errors import ArtifactError
 from assay.gates import Observed
 from assay.reports import write_json
 
@@ -34,15 +34,15 @@ def run(context: Context) -> Outcome:
     columns = frame.drop(columns=marker)
     checked = check(columns, data.schema, strict=data.strict)
     profile = profile_of(rows.train, data.target)
-    baseline, before, missing = _baseline(context)
+    before = _baseline(context)
     moved = {} if before is None else drift(before, rows.train)
     fingerprint = _write_dataset(context.output("dataset"), rows, data)
-    _write_report(context.output("data-report"), checked, profile, baseline, moved)
-    observed = _schema(checked) | _quality(columns, rows) | {"data.drift.psi": _drift(moved, baseline, missing)}
+    _write_report(context.output("data-report"), checked, profile, moved)
+    observed = _schema(checked) | _quality(columns, rows) | {"data.drift.psi": _drift(moved)}
     counts = {"train": len(rows.train), "holdout": len(rows.holdout)}
     message = f"{len(frame)} rows ({counts['train']} train, {counts['holdout']} holdout), {columns.shape[1]} columns"
     message += "" if data.schema else "; no rules in [tool.assay.data.schema]"
-    summary = {"rows": counts, "fingerprint": fingerprint, "drift baseline": baseline or "none"}
+    summary = {"rows": counts, "fingerprint": fingerprint}
     print(f"{message}, fingerprint {fingerprint[:12]}")
     return Outcome(observed=observed, message=message, summary=summary)
 
@@ -69,38 +69,16 @@ def _quality(frame: pd.DataFrame, rows: Split) -> dict[str, Observed]:
     }
 
 
-def _drift(moved: dict[str, ColumnDrift], baseline: str | None, missing: str) -> Observed:
-    if missing:
-        return Observed(None, message=missing)
-    if baseline is None:
-        return Observed(None, no_champion=True, message="no model serves yet and there is no baseline")
+def _drift(moved: dict[str, ColumnDrift]) -> Observed:
+    if not moved:
+        return Observed(None, no_champion=True, message="no model serves yet and no baseline is committed")
     largest, which = worst(moved)
-    return Observed(largest, message=f"against {baseline}; {which}")
+    return Observed(largest, message=which)
 
 
-def _baseline(context: Context) -> tuple[str | None, dict[str, Any] | None, str]:
-    """What drift is measured against: its name, its profile, and why a profile that should be there is not."""
-    folder = context.input("champion")
-    version = json.loads((folder / "champion.json").read_text(encoding="utf-8"))["version"]
-    if version is not None:
-        name, path = f"champion v{version}", folder / "profile.json"
-        known = path.exists()
-        return name, _read(path) if known else None, "" if known else f"{name} carries no data profile"
-    given = context.config.data.baseline
-    return ("committed", _read(_committed(context, given)), "") if given else (None, None, "")
-
-
-def _committed(context: Context, given: str) -> Path:
-    path = (context.project / given).resolve()
-    data = (context.project / context.config.data.path).resolve()
-    where = "pyproject.toml tool.assay.data.baseline"
-    # a file elsewhere is no part of the data's digest: a changed baseline would be answered from the cache
-    if data not in path.parents:
-        raise ConfigError(f'"{given}" lies outside the data', where, f"a file below {context.config.data.path}")
-    if not path.is_file():
-        made = ".assay/runs/latest/data-validate/data-report/profile.json"
-        raise ConfigError(f'there is no "{given}"', where, next=f"run without it once and copy {made}")
-    return path
+def _baseline(context: Context) -> dict[str, Any] | None:
+    path = context.input("baseline") / "profile.json"
+    return _read(path) if path.exists() else None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -135,11 +113,9 @@ def _write_dataset(folder: Path, rows: Split, data: Data) -> str:
     return total.hexdigest()
 
 
-def _write_report(
-    folder: Path, checked: Checked, profile: dict[str, Any], baseline: str | None, moved: dict[str, ColumnDrift]
-) -> None:
+def _write_report(folder: Path, checked: Checked, profile: dict[str, Any], moved: dict[str, ColumnDrift]) -> None:
     write_json(folder / "profile.json", profile)
     columns = {name: asdict(value) for name, value in moved.items()}
     findings = [asdict(finding) for finding in checked.findings]
-    write_json(folder / "data-report.json", {"checks": findings, "drift": {"baseline": baseline, "columns": columns}})
+    write_json(folder / "data-report.json", {"checks": findings, "drift": columns})
     checked.failures.to_parquet(folder / "failures.parquet", index=False, compression="zstd")

@@ -25,9 +25,7 @@ def run(context: Context) -> Outcome:
     subject = _subject(context)
     measured = measure(subject.model, subject.x, subject.y, subject.task)
     digest = artifacts.digest(subject.folder)
-    champion = champions.measure_champion(
-        context.input("champion"), subject.x, subject.y, subject.task, candidate=measured, digest=digest
-    )
+    champion = champions.measure_champion(context.input("rival"), subject.x, subject.y, subject.task)
     groups = _groups(context, subject, measured)
     observed = _observed(context, measured, champion, groups)
     plots.plot(np.asarray(subject.y), measured.answers, subject.task, context.output("evaluation") / "plots")
@@ -110,7 +108,7 @@ def _without_clock(gate: GateResult) -> GateResult:
 
 def _message(measured: Measured, champion: champions.Champion, count: int) -> str:
     told = ", ".join(f"{name} {value:.4f}" for name, value in list(measured.metrics.items())[:3])
-    against = "no champion yet" if champion.version is None else f"against version {champion.version}"
+    against = "no other model serves" if champion.version is None else f"against version {champion.version}"
     return f"{told or measured.answers.why_unusable} on {count} rows; {against}"
 
 

@@ -1,0 +1,29 @@
+"""rival: the champion, unless it is the very model that was trained."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from assay.artifacts import digest, link_tree
+from assay.context import Context, Outcome
+from assay.reports import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(context: Context) -> Outcome:
+    """Write rival/: the same as champion/ where another model serves, else a champion.json without a version."""
+    champion, folder = context.input("champion"), context.output("rival")
+    version = _version(champion)
+    if version is None or digest(champion / "model") == digest(context.input("model")):
+        write_json(folder / "champion.json", {"version": None})
+        return Outcome(message="no other model serves")
+    link_tree(champion, folder)
+    return Outcome(message=f"version {version} is another model")
+
+
+def _version(champion: Path) -> int | None:
+    version: int | None = json.loads((champion / "champion.json").read_text(encoding="utf-8"))["version"]
+    return version
