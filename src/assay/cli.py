@@ -69,9 +69,9 @@ def _stage(arguments: argparse.Namespace) -> int:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from assay.bundle import make_bundle
     from assay.local import stage_context
-    from assay.release import make_stable_bundle
+    from assay.rollout.release import make_stable_bundle
+    from assay.serving.bundle import make_bundle
 
     stage, make = ("package", make_bundle) if arguments.kind == "candidate" else ("deploy", make_stable_bundle)
     made = make(stage_context(stage, arguments.project, arguments.inputs, arguments.outputs))

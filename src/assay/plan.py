@@ -183,7 +183,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         gates=tuple(project.limits[name]),
         requirements=stage.requirements,
         project_requirements=own or "",
-        source=(*stage.source, config.data.baseline) if baseline else stage.source,
+        source=(*stage.source, baseline) if baseline else stage.source,
         data=config.data.path if "data" in stage.reads else "",
         timeout=to_seconds(limits.timeout),
         memory=memory,

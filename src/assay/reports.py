@@ -135,9 +135,13 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the first stage that did not pass, else 0."""
-        codes = (entry.report.exit_code for entry in self.entries if entry.report.status is not Status.SKIPPED)
-        return next((code for code in codes if code), 0)
+        """Exit code of the first stage that ended in an error, else of the first that a gate stopped, else 0.
+
+        An error comes first because it often is what made the gate of another stage say no.
+        """
+        found = [e.report for e in self.entries if e.report.status in {Status.ERROR, Status.FAILED}]
+        found.sort(key=lambda report: report.status is Status.FAILED)
+        return found[0].exit_code if found else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -63,7 +63,7 @@ def build(kind: type[T], table: object, path: Path, problems: list[Problem], *, 
         table: The parsed TOML table.
         path: The keys that lead to it.
         problems: Receives everything that is wrong.
-        partial: True for a slice: required keys may be absent and are then None.
+        partial: True for a slice: required keys may be absent and are then None, tables then hold defaults.
     """
     fields = {f.metadata.get("name") or f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
@@ -82,7 +82,8 @@ def build(kind: type[T], table: object, path: Path, problems: list[Problem], *, 
             values[field.name] = _value(hints[field.name], table[name], (*path, name), problems, partial=partial)
             _check(field, values[field.name], (*path, name), problems)
         elif field.default is MISSING and field.default_factory is MISSING:
-            values[field.name] = None
+            inner = dataclasses.is_dataclass(hints[field.name]) and partial
+            values[field.name] = build(hints[field.name], {}, (*path, name), problems, partial=True) if inner else None
             if not partial:
                 problems.append(Problem((*path, name), f'"{name}" is missing', allowed=field.metadata.get("doc", "")))
     return kind(**values)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from assay import modelfolder
 from assay.callables import add_to_path, packages
 from assay.context import Context
+from assay.models import modelfolder
 from assay.pipeline import GRAPH
 from assay.project import load_project
 from assay.reports import write_json
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COUNTER = itertools.count()
+
+FRAME = pd.DataFrame(
+    {
+        "number": [1, 2, 3, 4, 5, 6, 7, 8],
+        "real": [0.1, None, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+        "text": ["a", "b", None, "d", "e", "f", "g", "h"],
+        "truth": [True, False] * 4,
+        "day": pd.date_range("2024-01-01", periods=8),
+        "kind": pd.Categorical(["x", "y"] * 4, categories=["y", "x", "unused"]),
+        "grade": pd.Categorical([1, 2] * 4, categories=[3, 2, 1], ordered=True),
+        "maybe": pd.array([1, None] * 4, dtype="Int64"),
+    }
+)
+LABELS = np.array(["no", "yes"] * 4)
 
 MODULE = """
 import numpy as np

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from assay import artifacts, modelfolder, rows
-from assay.bundle import make_bundle
+from assay import artifacts
 from assay.local import stage_context
+from assay.models import modelfolder, rows
 from assay.reports import write_json
+from assay.serving.bundle import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,10 +11,10 @@ import pytest
 import small
 
 from assay import artifacts
-from assay.bundle import TOOLKIT, make_bundle
 from assay.cache import toolkit_file
 from assay.errors import AssayError, ConfigError
 from assay.local import stage_context
+from assay.serving.bundle import TOOLKIT, make_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from assay import modelfolder, rows
+from assay.models import modelfolder, rows
 from assay.serving.frames import Frames
 
 if TYPE_CHECKING:

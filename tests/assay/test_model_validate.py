@@ -248,7 +248,7 @@ def test_a_damaged_champion_file_is_an_artifact_error(text: str, tmp_path: Path)
 TESTS: dict[str, tuple[str, Verdict, str]] = {
     "pass": (
         (
-            "import os, pathlib\nfrom assay.modelfolder import load\n"
+            "import os, pathlib\nfrom assay.models.modelfolder import load\n"
             "def test_model(): assert (pathlib.Path(os.environ['ASSAY_MODEL']) / 'MLmodel').exists()\n"
             "def test_data(): assert (pathlib.Path(os.environ['ASSAY_DATASET']) / 'holdout.parquet').exists()\n"
         ),

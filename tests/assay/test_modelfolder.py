@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import json
 import os
@@ -14,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from modelkit import kit
+from modelkit import FRAME, LABELS, kit
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -25,26 +23,13 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
-from assay import artifacts, modelfolder, rows, skopsfile
+from assay import artifacts
 from assay.cache import PACKAGE
 from assay.errors import ArtifactError
+from assay.models import modelfolder, skopsfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-FRAME = pd.DataFrame(
-    {
-        "number": [1, 2, 3, 4, 5, 6, 7, 8],
-        "real": [0.1, None, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
-        "text": ["a", "b", None, "d", "e", "f", "g", "h"],
-        "truth": [True, False] * 4,
-        "day": pd.date_range("2024-01-01", periods=8),
-        "kind": pd.Categorical(["x", "y"] * 4, categories=["y", "x", "unused"]),
-        "grade": pd.Categorical([1, 2] * 4, categories=[3, 2, 1], ordered=True),
-        "maybe": pd.array([1, None] * 4, dtype="Int64"),
-    }
-)
-LABELS = np.array(["no", "yes"] * 4)
 
 
 def _logistic(y: np.ndarray = LABELS) -> Any:
@@ -273,98 +258,3 @@ def test_a_pickle_that_raises_is_an_artifact_error(tmp_path: Path) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(1)[:-1])
     with pytest.raises(ArtifactError, match="cannot be loaded"):
         modelfolder.load(tmp_path)
-
-
-# ---- rows from JSON ----
-
-
-def _through_json(frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(json.loads(json.dumps(rows.records(frame), allow_nan=False)), columns=list(frame.columns))
-
-
-@pytest.mark.parametrize("count", [8, 2, 1])
-def test_rows_come_back_from_json_as_they_were(count: int, tmp_path: Path) -> None:
-    _save(_logistic(), tmp_path / "model")
-    back = modelfolder.coerce(_through_json(FRAME.head(count)), tmp_path / "model")
-    pd.testing.assert_frame_equal(back, FRAME.head(count))
-
-
-def test_without_dtypes_the_signature_must_do(tmp_path: Path) -> None:
-    _save(_logistic(), tmp_path / "model")
-    (tmp_path / "model" / "dtypes.json").unlink()
-    back = modelfolder.coerce(_through_json(FRAME.head(2)), tmp_path / "model")
-    kinds = {name: str(kind) for name, kind in back.dtypes.items()}
-    assert kinds["number"] == "int64"
-    assert kinds["kind"] == "str"
-    assert kinds["day"] == "datetime64[ns]"
-    assert kinds["truth"] == "bool"
-
-
-def test_columns_are_ordered_and_further_ones_dropped() -> None:
-    back = modelfolder.coerce(pd.DataFrame({"z": [1], "b": [2], "a": [3]}), {"a": "long", "b": "double"})
-    assert list(back.columns) == ["a", "b"]
-
-
-def _category(of: str, *values: object) -> dict[str, Any]:
-    return {"dtype": "category", "categories": list(values), "of": of, "ordered": False}
-
-
-COERCED: dict[str, tuple[list[Any], Any, str, list[Any]]] = {
-    "missing whole number": ([1, None], "long", "float64", [1.0, None]),
-    "all missing": ([None, None], "long", "float64", [None, None]),
-    "broken whole number": ([1.5, 2], "long", "float64", [1.5, 2.0]),
-    "number as text": (["1", "2"], "long", "int64", [1, 2]),
-    "unknown category": (["a", "new"], _category("str", "a"), "category", ["a", None]),
-    "category of whole numbers": ([2, None], _category("int64", 1, 2), "category", [2, None]),
-    "missing truth": ([True, None], "boolean", "object", [True, None]),
-    "date": (["2024-05-06"], "datetime", "datetime64[ns]", ["2024-05-06T00:00:00"]),
-    "no text": ([None, None], "string", "str", [None, None]),
-}
-
-
-@pytest.mark.parametrize(("values", "kind", "dtype", "expected"), COERCED.values(), ids=COERCED)
-def test_values_are_coerced(values: list[Any], kind: Any, dtype: str, expected: list[Any]) -> None:
-    back = rows.coerce(pd.DataFrame({"c": values}), {"c": kind})
-    assert str(back["c"].dtype) == dtype
-    assert [row[0] for row in rows.records(back)] == expected
-
-
-REFUSED: dict[str, tuple[list[Any], Any]] = {
-    "text for a number": (["abc"], "double"),
-    "list for a number": ([[1]], "double"),
-    "text for a truth value": (["false"], "boolean"),
-    "text for a date": (["yesterday-ish"], "datetime"),
-    "too large": ([2**40], "integer"),
-    "negative for unsigned": ([-1], {"dtype": "uint8"}),
-}
-
-
-@pytest.mark.parametrize(("values", "kind"), REFUSED.values(), ids=REFUSED)
-def test_values_that_do_not_fit_are_refused_with_the_column(values: list[Any], kind: Any) -> None:
-    with pytest.raises(ArtifactError, match='column "c"'):
-        rows.coerce(pd.DataFrame({"c": values}), {"c": kind})
-
-
-def test_everything_wrong_is_told_at_once() -> None:
-    with pytest.raises(ArtifactError) as caught:
-        rows.coerce(pd.DataFrame({"b": ["x"]}), {"a": "long", "b": "long", "c": "string"})
-    for part in ('column "a" is missing', 'column "b"', 'column "c" is missing'):
-        assert part in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (np.float64("nan"), None),
-        (float("inf"), None),
-        (pd.NaT, None),
-        (pd.NA, None),
-        (np.int8(3), 3),
-        (np.bool_(True), True),
-        (pd.Timestamp("2024-01-01"), "2024-01-01T00:00:00"),
-        (dt.date(2024, 1, 2), "2024-01-02"),
-        (("a", 1), "('a', 1)"),
-    ],
-)
-def test_values_become_json(value: Any, expected: Any) -> None:
-    assert rows.to_json(value) == expected

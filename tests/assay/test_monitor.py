@@ -199,7 +199,7 @@ def test_the_traffic_and_the_profile_of_the_deployment_of_this_run(tmp_path: Pat
     champion(tmp_path / "in", 3, profile_of(people().assign(age=lambda f: f["age"] + 100), "rich"))
     deployment = tmp_path / "in/deployment"
     _write(deployment / "traffic", *_lines(people(200, seed=2)))
-    (deployment / "deployment.json").write_text('{"version": 4}', encoding="utf-8")
+    (deployment / "deployment.json").write_text('{"version": 4, "status": "promoted"}', encoding="utf-8")
     (deployment / "profile.json").write_text(json.dumps(PROFILE), encoding="utf-8")
     seen = _run(tmp_path).observed["monitor.drift.psi"]
     assert seen.value == pytest.approx(0, abs=0.06)

@@ -10,7 +10,7 @@ import small
 from assay import artifacts
 from assay.errors import ArtifactError
 from assay.local import stage_context
-from assay.server_process import serving
+from assay.serving.server_process import serving
 from assay.stages import package
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from releases import change, read, release_context, serves_nothing, serves_the_c
 
 from assay.artifacts import digest
 from assay.errors import ArtifactError
-from assay.release import read_release, stable_bundle
+from assay.rollout.release import read_release, stable_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +100,15 @@ def test_a_champion_that_lacks_a_file(context: Context, tmp_path: Path, name: st
     (context.inputs / "champion" / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name} is missing"):
         stable_bundle(read_release(context), tmp_path / "stable")
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [(["x", "kind"], {"x": -3, "kind": "a"}), (["x", "sort"], {"x": 7, "sort": "b"})],
+    ids=["the same rows", "its own rows"],
+)
+def test_the_stable_version_is_asked_for_what_it_knows(
+    context: Context, columns: list[str], first: dict[str, Any]
+) -> None:
+    change(context.inputs / "champion" / "samples.json", columns=columns, records=[[7, "b"]])
+    assert read_release(context).stable_rows[0] == first

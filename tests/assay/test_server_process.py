@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.errors import ArtifactError
-from assay.server_process import is_ready, serving
+from assay.serving.server_process import is_ready, serving
 
 if TYPE_CHECKING:
     from pathlib import Path

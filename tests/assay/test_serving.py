@@ -12,12 +12,12 @@ import httpx
 import pytest
 import small
 
-from assay import modelfolder
 from assay.errors import ArtifactError
-from assay.server_process import serving
+from assay.models import modelfolder
 from assay.serving.app import make_app
 from assay.serving.model import load
 from assay.serving.schema import MAX_BYTES, MAX_ROWS
+from assay.serving.server_process import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

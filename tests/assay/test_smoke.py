@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.smoke import smoke_tests
+from assay.rollout.smoke import smoke_tests
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,9 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from assay import artifacts, dataset, learning, modelfolder
+from assay import artifacts
 from assay.errors import ArtifactError, ProjectError
+from assay.models import dataset, learning, modelfolder
 from assay.stages import train
 
 if TYPE_CHECKING:

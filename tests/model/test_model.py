@@ -39,7 +39,7 @@ EDUCATION = {3: "5th-6th", 9: "HS-grad", 10: "Some-college", 13: "Bachelors", 14
 
 @pytest.fixture(scope="session")
 def model() -> Any:
-    from assay.modelfolder import load
+    from assay.models.modelfolder import load
 
     return load(Path(os.environ["ASSAY_MODEL"]))
 

@@ -36,12 +36,13 @@ class ColumnDrift:
     missing_change: float
 
 
-def drift(profile: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, ColumnDrift]:
+def drift(profile: Mapping[str, Any], frame: pd.DataFrame, sample: int | None = None) -> dict[str, ColumnDrift]:
     """Drift of every column of `profile`; one that `frame` lacks counts as missing throughout.
 
     Args:
         profile: What `profile_of` gave.
         frame: At least one row; values may have gone through JSON (strings, objects, None).
+        sample: How many rows of `frame` count as drawn by chance; fewer than all where rows repeat. Absent: all.
 
     Raises:
         ArtifactError: The profile has another version or no columns.
@@ -53,7 +54,8 @@ def drift(profile: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, ColumnDr
     columns: dict[str, dict[str, Any]] = profile.get("columns") or {}
     if not columns:
         raise ArtifactError("a data profile without columns", next="make it anew")
-    return {name: _column(column, frame.get(name, nothing)) for name, column in columns.items()}
+    size = sample or len(frame)
+    return {name: _column(column, frame.get(name, nothing), size) for name, column in columns.items()}
 
 
 def psi(expected: Sequence[int], actual: Sequence[int]) -> float:
@@ -76,11 +78,11 @@ def worst(columns: Mapping[str, ColumnDrift]) -> tuple[float, str]:
     return ranked[0][1].psi, "most: " + ", ".join(f"{name} {moved.psi:.3f}" for name, moved in ranked)
 
 
-def _column(column: Mapping[str, Any], values: pd.Series[Any]) -> ColumnDrift:
+def _column(column: Mapping[str, Any], values: pd.Series[Any], sample: int) -> ColumnDrift:
     before, now = _counts(column, values)
     bins = sum(1 for pair in zip(before, now, strict=True) if any(pair))
     # two samples of the same population differ by this much on average, so a short window is no drift by itself
-    chance = (bins - 1) * (1 / sum(before) + 1 / sum(now))
+    chance = (bins - 1) * (1 / sum(before) + 1 / sample)
     change = now[-1] / sum(now) - before[-1] / sum(before)
     return ColumnDrift(round(max(psi(before, now) - chance, 0.0), 6), round(change, 6))
 

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from assay import modelfolder
 from assay.callables import packages
 from assay.errors import ArtifactError, AssayError
 from assay.evaluate.metrics import Task, measure
 from assay.gates import Observed
+from assay.models import modelfolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

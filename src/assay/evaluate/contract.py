@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.callables import user_code
-from assay.rows import to_json
+from assay.models.rows import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from assay.figures import BLUE, GREY, INK, figure, save
+from assay.models.figures import BLUE, GREY, INK, figure, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

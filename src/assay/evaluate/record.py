@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay import learning, modelfolder, rows
 from assay.evaluate.card import Card
 from assay.evaluate.fairness import SMALL
+from assay.models import learning, modelfolder, rows
 from assay.reports import write_json
 
 if TYPE_CHECKING:

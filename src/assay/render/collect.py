@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.errors import Exit
 from assay.render.html import run_html
 from assay.render.markdown import run_markdown
-from assay.reports import Entry, RunReport, read_report, skipped, write_json
+from assay.reports import Entry, RunReport, StageReport, Status, read_report, skipped, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assay.plan import Plan
+    from assay.plan import Plan, Step
 
 
 def collect(plan: Plan, folder: Path, run_id: str) -> tuple[Entry, ...]:
-    """An entry for each step of `plan` from `folder/<stage>/report.json`; a step without one was skipped.
+    """An entry for each step of `plan`, from `folder/<stage>/report.json`.
 
-    A report that carries another run's id was served from a cache.
+    A report that carries another run's id was served from a cache. A stage without one was skipped where a supplier of
+    it did not pass, and is an error otherwise: nothing that is missing counts as passed.
     """
     entries: dict[str, Entry] = {}
     for step in plan.steps:
         report = read_report(folder / step.stage)
-        if report is None:
-            blocked = [need for need in step.needs if not entries[need].report.passed]
-            reason = f"{', '.join(blocked) or 'an earlier stage'} did not pass"
-            entries[step.stage] = Entry(report=skipped(step.stage, reason, run_id), why=reason)
-        else:
-            cached = report.run_id != run_id
-            why = "nothing changed" if cached else f"{step.world} the world" if step.world != "none" else "ran"
-            entries[step.stage] = Entry(report=report, cached=cached, why=why)
+        blocked = [need for need in step.needs if not entries[need].report.passed]
+        entries[step.stage] = _entry(step, report, run_id) if report else _missing(step.stage, blocked, run_id)
     return tuple(entries.values())
+
+
+def _entry(step: Step, report: StageReport, run_id: str) -> Entry:
+    if report.run_id != run_id:
+        return Entry(report=report, cached=True, why="nothing changed")
+    return Entry(report=report, why="ran" if step.world == "none" else f"{step.world} the world")
+
+
+def _missing(stage: str, blocked: list[str], run_id: str) -> Entry:
+    if blocked:
+        reason = f"{', '.join(blocked)} did not pass"
+        return Entry(report=skipped(stage, reason, run_id), why=reason)
+    message, code = "it left no report that can be read", int(Exit.BUG)
+    report = StageReport(stage=stage, status=Status.ERROR, exit_code=code, message=message, run_id=run_id)
+    return Entry(report=report, why=message)
 
 
 def write_run(run: RunReport, folder: Path) -> None:

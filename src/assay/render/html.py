@@ -76,7 +76,7 @@ def _stage(entry: Entry, folder: Path) -> str:
     report = entry.report
     memory = f"{report.peak_memory / 2**20:.0f} MiB" if report.peak_memory else ""
     facts = " · ".join(filter(None, (f"{report.seconds:.1f} s", memory)))
-    opened = " open" if report.status in {"failed", "error"} else ""
+    opened = " open" if report.gates or report.status in {"failed", "error"} else ""
     message = f"<pre>{escape(report.message)}</pre>" if report.message else ""
     gates = f'<div class="scroll">{_gates(list(report.gates))}</div>' if report.gates else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from assay.errors import Exit
@@ -42,8 +43,10 @@ def plan_table(plan: Plan) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value as short as it can be read: four significant digits, a dash where there is none."""
-    return "-" if value is None else f"{value:.4g}"
+    """A value as short as it can be read: whole numbers in full, else four significant digits, a dash for none."""
+    if value is None:
+        return "-"
+    return f"{int(value):,}" if math.isfinite(value) and value == int(value) else f"{value:.4g}"
 
 
 def gate_limit(gate: GateResult) -> str:

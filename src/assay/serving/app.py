@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -50,7 +51,7 @@ def serve(bundle: Path, host: str, port: int, log: Path | None) -> None:
         ArtifactError: The bundle is damaged, or the log cannot be written.
         ConfigError: The address cannot be listened on.
     """
-    app = make_app(bundle, log)
+    app = _settled(bundle, log)
     config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
     listening = _listen(host, port)
     LOGGER.info("Uvicorn running on http://%s:%d", *listening.getsockname()[:2])
@@ -58,6 +59,16 @@ def serve(bundle: Path, host: str, port: int, log: Path | None) -> None:
         # uvicorn raises the signal again after its shutdown; an orderly end must be exit code 0
         signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _settled(bundle: Path, log: Path | None) -> FastAPI:
+    # what is loaded now stays: the collector's looks at it cost 0.3 s here, 0.4 s at the end, and pauses in between
+    gc.disable()
+    try:
+        return make_app(bundle, log)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _listen(host: str, port: int) -> socket.socket:

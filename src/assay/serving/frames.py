@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from assay import rows
+from assay.models import rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

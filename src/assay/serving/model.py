@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay import artifacts, callables, modelfolder, rows
+from assay import artifacts, callables
 from assay.errors import ArtifactError
+from assay.models import modelfolder, rows
 from assay.serving.frames import Frames
 from assay.serving.schema import Refused, Requests
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay import artifacts, dataset, modelfolder, rows
+from assay import artifacts
 from assay.callables import add_to_path, packages
 from assay.context import Context, Outcome
 from assay.evaluate import champion as champions
@@ -15,6 +15,7 @@ from assay.evaluate import fairness, latency, modeltests, plots
 from assay.evaluate.metrics import Measured, Task, labels_of, measure
 from assay.evaluate.record import Evaluation, Subject, write
 from assay.gates import GateResult, Observed
+from assay.models import dataset, modelfolder, rows
 
 _CLOCK = "model.latency_ms."
 

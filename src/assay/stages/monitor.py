@@ -49,12 +49,14 @@ def run(context: Context) -> Outcome:
         return Outcome(observed=dict.fromkeys(_always(), missing), message=missing.message)
     since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=to_seconds(context.config.monitor.window))
     logs = read_logs(folder, since)
-    moved = _moved(serving, logs)
+    # a thousand answers to the same forty rows tell as much about their distribution as the forty do
+    distinct = len(logs.features.map(repr).drop_duplicates())
+    moved = _moved(serving, logs, distinct)
     least = context.config.monitor.min_rows
     observed = {
         "monitor.volume": Observed(logs.requests, message=_volume(logs, context.config.monitor.window)),
         "monitor.errors": _errors(logs),
-        "monitor.drift.psi": _drift(serving, moved, len(logs.features), least),
+        "monitor.drift.psi": _drift(serving, moved, distinct, least),
         **_performance(serving, logs, least),
     }
     name = serving.name if serving else "no model"
@@ -81,8 +83,9 @@ def _serving(context: Context) -> Serving | None:
     if context.has("deployment") and (context.input("deployment") / "profile.json").exists():
         folder = context.input("deployment")
         deployed = json.loads((folder / "deployment.json").read_text(encoding="utf-8"))
+        serves = deployed["previous"] if deployed["status"] == "rolled-back" else deployed["version"]
         # metrics of the champion that this run fetched first are those of the model before
-        return Serving(f"version {deployed['version']}", _profile(folder / "profile.json"), {})
+        return Serving(f"version {serves}", _profile(folder / "profile.json"), {})
     if champion["version"] is None:
         return None
     profile = _profile(context.input("champion") / "profile.json")
@@ -107,10 +110,10 @@ def _folder(context: Context) -> Path | None:
     return traffic if traffic and traffic.is_dir() else None
 
 
-def _moved(serving: Serving | None, logs: Logs) -> dict[str, ColumnDrift]:
+def _moved(serving: Serving | None, logs: Logs, distinct: int) -> dict[str, ColumnDrift]:
     if serving is None or not len(logs.features):
         return {}
-    return drift(serving.profile, logs.features.assign(**{serving.profile["target"]: logs.predictions}))
+    return drift(serving.profile, logs.features.assign(**{serving.profile["target"]: logs.predictions}), distinct)
 
 
 def _volume(logs: Logs, window: str) -> str:
@@ -132,7 +135,9 @@ def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, le
         return Observed(0.0, inconclusive=True, message=f"no answered predictions, at least {least} are needed")
     largest, which = worst(moved)
     if rows < least:
-        return Observed(largest, inconclusive=True, message=f"{rows} rows, at least {least} are needed; {which}")
+        return Observed(
+            largest, inconclusive=True, message=f"{rows} different rows, at least {least} are needed; {which}"
+        )
     return Observed(largest, message=f"against {serving.name}; {which}")
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from assay import artifacts
-from assay.bundle import make_bundle
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError
 from assay.gates import Observed
 from assay.reports import write_json
-from assay.server_process import is_ready, serving
+from assay.serving.bundle import make_bundle
+from assay.serving.server_process import is_ready, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

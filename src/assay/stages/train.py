@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay import artifacts, dataset, learning, modelfolder
+from assay import artifacts
 from assay.cache import toolkit_file
 from assay.callables import packages, resolve, user_code
 from assay.context import Context, Outcome
 from assay.errors import ProjectError
+from assay.models import dataset, learning, modelfolder
 from assay.reports import write_json
 
 if TYPE_CHECKING:

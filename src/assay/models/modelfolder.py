@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from assay import artifacts, rows
+from assay import artifacts
 from assay.errors import ArtifactError
+from assay.models import rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -70,7 +71,7 @@ def _write_skops(
 ) -> str:
     import skops.io
 
-    from assay import skopsfile
+    from assay.models import skopsfile
 
     try:
         types, refused = skopsfile.untrusted(skops.io.dumps(model), packages)
@@ -163,7 +164,7 @@ def load(folder: Path, packages: Collection[str] = ()) -> Any:  # noqa: ANN401 -
     if not path.is_file():
         raise ArtifactError("the model folder holds no model file", where=str(path))
     if serialization(folder) == "skops":
-        from assay import skopsfile
+        from assay.models import skopsfile
 
         return skopsfile.load(path, packages)
     try:

@@ -14,7 +14,7 @@ from assay.gates import Observed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from assay.traffic import Reply
+    from assay.rollout.traffic import Reply
 
 SUCCESS_RATE = "deploy.canary.success_rate"
 LATENCY_RATIO = "deploy.canary.latency_ratio"

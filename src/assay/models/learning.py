@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.figures import BLUE, figure, save
+from assay.models.figures import BLUE, figure, save
 
 if TYPE_CHECKING:
     from pathlib import Path

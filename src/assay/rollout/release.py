@@ -62,9 +62,14 @@ class Release:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The bundle's sample rows, by column."""
-        samples = _read(self.bundle / "samples.json")
-        return [dict(zip(samples["columns"], record, strict=True)) for record in samples["records"]]
+        """The candidate's sample rows, by column."""
+        return _rows(self.bundle / "samples.json")
+
+    @property
+    def stable_rows(self) -> list[dict[str, Any]]:
+        """The rows to ask the version that serves now with: the same, unless it knows other columns."""
+        rows, own = self.rows, _rows(self.champion / "samples.json")
+        return rows if not own or rows[0].keys() == own[0].keys() else own
 
 
 def read_release(context: Context) -> Release:
@@ -161,6 +166,11 @@ def stable_bundle(release: Release, folder: Path) -> Path:
     (folder / "bundle.json").unlink()
     write_json(folder / "bundle.json", about | {"version": release.previous, "model_digest": found})
     return folder
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    samples = _read(path)
+    return [dict(zip(samples["columns"], record, strict=True)) for record in samples["records"]]
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - JSON

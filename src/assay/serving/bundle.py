@@ -6,9 +6,10 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from assay import artifacts, modelfolder
+from assay import artifacts
 from assay.cache import PACKAGE, toolkit_file
 from assay.errors import ArtifactError, ConfigError
+from assay.models import modelfolder
 from assay.reports import write_json
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ TOOLKIT = (
     "cli.py",
     "errors.py",
     "gates.py",
-    "modelfolder.py",
+    "models/__init__.py",
+    "models/modelfolder.py",
+    "models/rows.py",
+    "models/skopsfile.py",
     "reports.py",
-    "rows.py",
     "serving",
-    "skopsfile.py",
 )
-_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*")
+_IGNORED = shutil.ignore_patterns("bundle.py", "server_process.py", "__pycache__", "*.pyc", "*.egg-info", ".*")
 
 
 def make_bundle(context: Context) -> Path:

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from assay.canary import Tally, observe, tally
 from assay.gates import Verdict
-from assay.traffic import Reply, ask, client
+from assay.rollout.canary import Tally, observe, tally
+from assay.rollout.traffic import Reply, ask, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,10 +33,17 @@ _GRAVEST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A served model: where, and which version it must say it is."""
+    """A served model.
+
+    Attributes:
+        url: Where it is.
+        version: Which version it must say it is.
+        rows: Feature rows to ask it with, over and over; not empty.
+    """
 
     url: str
     version: int
+    rows: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +53,6 @@ class Rollout:
     Attributes:
         candidate: The version that wants to serve.
         stable: The version that serves now; None before the first deployment.
-        rows: Feature rows to ask with, over and over; not empty.
         steps: Percent of the requests that go to the candidate, rising.
         min_requests: Requests that the candidate gets at every step before it is judged.
         min_total: Requests that the candidate gets in all, at least.
@@ -57,7 +63,6 @@ class Rollout:
 
     candidate: Endpoint
     stable: Endpoint | None
-    rows: Sequence[Mapping[str, Any]]
     steps: tuple[int, ...] = (10, 50, 100)
     min_requests: int = 50
     min_total: int = 300
@@ -124,7 +129,7 @@ def roll_out(
         note: Is told of every counted request: its row and its reply.
     """
     ends = [end for end in (plan.candidate, plan.stable) if end]
-    rows = {end.version: itertools.cycle(plan.rows) for end in ends}
+    rows = {end.version: itertools.cycle(end.rows) for end in ends}
     with client() as http:
         canary = _Canary(plan, http, judge, note, time.monotonic() + plan.seconds, rows)
         for end in ends:
@@ -142,9 +147,8 @@ def _percents(plan: Rollout) -> tuple[int, ...]:
 
 
 def _warm_up(canary: _Canary, end: Endpoint) -> None:
-    plan = canary.plan
-    for row in itertools.islice(itertools.cycle(plan.rows), _WARM_UP):
-        if not ask(canary.http, end.url, end.version, row, plan.timeout).ok:
+    for row in itertools.islice(itertools.cycle(end.rows), _WARM_UP):
+        if not ask(canary.http, end.url, end.version, row, canary.plan.timeout).ok:
             return
 
 

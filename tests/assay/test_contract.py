@@ -1,0 +1,117 @@
+"""One definition: README, Dagger functions, caching, workflow and layers say what `pipeline.py` says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from assay_ci.main import Assay
+from dagger.mod import default_module
+
+from assay.errors import Exit
+from assay.pipeline import GRAPH, STAGES, TRIGGERS
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = {f.name or f.original_name: f for f in default_module().get_object(Assay.__name__).functions.values()}
+
+
+def kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def stage_table() -> str:
+    """The README's table of stages, as the graph has it."""
+    lines = ["| stage | reads | writes | world | gates |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        reads = ", ".join([*stage.reads, *(f"({name})" for name in stage.optional)])
+        gates = ", ".join(f"`{gate.name}`" for gate in stage.gates)
+        lines.append(f"| {stage.name} | {reads} | {', '.join(stage.writes)} | {stage.world} | {gates or '-'} |")
+    return "\n".join(lines)
+
+
+def test_readme_has_the_table_of_stages() -> None:
+    assert stage_table() in (ROOT / "README.md").read_text(), f"the README should say:\n{stage_table()}"
+
+
+def test_readme_has_the_exit_codes() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in Exit)
+
+
+def test_every_stage_is_a_dagger_function_and_a_module() -> None:
+    names = {kebab(name) for name in FUNCTIONS}
+    assert {stage.name for stage in STAGES} <= names
+    assert {"full", "run", "plan", "serve", "mlflow", "rollback"} == names - {stage.name for stage in STAGES}
+    modules = {path.stem for path in (ROOT / "src/assay/stages").glob("*.py")} - {"__init__"}
+    assert modules == {stage.module for stage in GRAPH.stages}
+
+
+def touches_the_world(name: str) -> bool:
+    """True where the stage, or one that it cannot run without, reads or changes the world."""
+    return any(GRAPH.stage(supplier).world != "none" for supplier in GRAPH.suppliers([name]))
+
+
+def test_functions_are_cached_exactly_where_nothing_touches_the_world() -> None:
+    for name, function in FUNCTIONS.items():
+        stage = kebab(name)
+        touches = stage != "plan" and (stage not in GRAPH.by_stage or touches_the_world(stage))
+        assert (function.meta.cache == "never") is touches, name
+
+
+def test_checks() -> None:
+    assert {kebab(name) for name, function in FUNCTIONS.items() if function.check} == {"code-test", "data-validate"}
+
+
+def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    (step,) = [step for step in job["steps"] if "dagger-for-github" in step.get("uses", "")]
+    assert step["with"]["call"].startswith("full ")
+    assert set(re.findall(r"'(\w+)'", step["env"]["TRIGGER"])) <= {*TRIGGERS, "schedule"}
+    assert "${{" not in step["with"]["call"], "what comes from outside goes through the environment"
+
+
+LIGHT = [
+    "artifacts", "cache", "cli", "config", "context", "errors", "gates", "graph", "limits", "lines", "local",
+    "pipeline", "plan", "progress", "project", "reports", "runner", "schema", "supervisor", "watch",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_core_needs_the_standard_library_only(name: str) -> None:
+    found = ROOT / f"src/assay/{name}.py"
+    for module in imported(ROOT / f"src/assay/{name}.py"):
+        assert module.split(".")[0] in {*sys.stdlib_module_names, "assay"}, f"{name} imports {module}"
+
+
+def test_only_one_module_imports_the_registry_client() -> None:
+    importers = {
+        path.stem
+        for path in (ROOT / "src/assay").rglob("*.py")
+        if any(module.startswith("mlflow") and "sklearn" not in module for module in imported(path))
+    }
+    assert importers <= {"registry", "store", "modelfolder"}
+
+
+def imported(path: Path) -> list[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return plain + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+
+
+def test_no_file_is_long() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in ROOT.glob("[sct]*/**/*.py") if (n := lines(p)) > 300 and ours(p)}
+    assert long == {}
+    assert sum(lines(path) for path in (ROOT / "ci/src").rglob("*.py")) < 700
+
+
+def ours(path: Path) -> bool:
+    return "ci/sdk" not in str(path)
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())

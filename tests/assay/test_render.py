@@ -1,0 +1,123 @@
+"""What people read of a run: nothing left out, nothing executed, the same facts in text, Markdown and HTML."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers import plan, step
+
+from assay.gates import GateResult, Verdict
+from assay.plan import Plan
+from assay.render.collect import collect, write_run
+from assay.render.html import run_html
+from assay.render.markdown import run_markdown
+from assay.render.text import number, run_table
+from assay.reports import Entry, RunReport, StageReport, Status, skipped, write_report
+
+HOSTILE = '<script>alert("x")</script> | pipe\nline'
+
+
+def run(*entries: Entry) -> RunReport:
+    return RunReport(
+        id="r1", project="tiny", trigger="push", started="2026-01-01T00:00:00", seconds=1.5, entries=entries
+    )
+
+
+def failed(gate: str = "model.accuracy", message: str = "") -> Entry:
+    gates = (
+        GateResult(gate, 0.8726, ">=", 0.95, Verdict.FAIL, message),
+        GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS),
+    )
+    report = StageReport(stage="model-validate", status=Status.FAILED, exit_code=3, gates=gates, seconds=1.25)
+    return Entry(report=report, why="changed: config gates")
+
+
+SKIPPED = Entry(report=skipped("register", "model-validate did not pass"), why="model-validate did not pass")
+
+
+def test_text_whole() -> None:
+    cached = Entry(report=StageReport(stage="train", status=Status.PASSED), cached=True, why="nothing changed")
+    assert (
+        run_table(run(cached, failed(), SKIPPED))
+        == """\
+stage           status   time   gates  why
+train           cached   -      -      nothing changed
+model-validate  failed   1.2 s  1/2    changed: config gates
+register        skipped  0.0 s  -      model-validate did not pass
+
+gate            observed  limit    verdict  message
+model.accuracy  0.8726    >= 0.95  fail     -
+
+1 of 3 stages passed in 1.5 s (exit 3: a gate said no)"""
+    )
+
+
+def test_every_form_has_the_facts() -> None:
+    what = run(failed(), SKIPPED)
+    for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):
+        for fact in ("model.accuracy", "0.8726", "0.95", "fail", "model-validate did not pass"):
+            assert fact in text.replace("&gt;", ">")
+
+
+def test_html_executes_nothing_and_points_nowhere() -> None:
+    entry = failed(message=HOSTILE)
+    page = run_html(run(entry, Entry(report=skipped("register", HOSTILE), why=HOSTILE)), Path("/nowhere"))
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_markdown_tables_are_not_broken_by_what_is_in_them() -> None:
+    rows = [line for line in run_markdown(run(failed(message=HOSTILE))).splitlines() if "model.accuracy" in line]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 6
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.87263, "0.8726"), (48842.0, "48,842"), (0.0, "0"), (float("nan"), "nan"), (float("inf"), "inf")],
+)
+def test_number(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_an_error_counts_before_a_gate_and_the_first_before_the_second() -> None:
+    error = Entry(report=StageReport(stage="train", status=Status.ERROR, exit_code=4))
+    late = Entry(report=StageReport(stage="deploy", status=Status.ERROR, exit_code=5))
+    assert run(failed(), SKIPPED).exit_code == 3
+    assert run(failed(), error, late).exit_code == 4
+    assert run(SKIPPED).exit_code == 0
+
+
+def test_run_json_round_trip() -> None:
+    what = run(failed(), SKIPPED)
+    assert RunReport.from_dict(json.loads(json.dumps(what.to_dict()))) == what
+
+
+def two() -> Plan:
+    return plan(step("a", ""), step("b", "", needs=("a",)))
+
+
+def test_collect_knows_what_was_cached_and_what_was_never_run(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    write_report(tmp_path / "a", StageReport(stage="a", status=Status.FAILED, exit_code=3, run_id="another"))
+    first, second = collect(two(), tmp_path, "this")
+    assert (first.cached, first.why) == (True, "nothing changed")
+    assert (second.report.status, second.report.message) == ("skipped", "a did not pass")
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"stage": 1}', "[]"])
+def test_a_damaged_report_is_not_a_pass(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/report.json").write_text(damage)
+    first, second = collect(two(), tmp_path, "this")
+    assert (first.report.status, first.report.exit_code) == ("error", 1)
+    assert second.report.status == "skipped"
+
+
+def test_everything_is_written(tmp_path: Path) -> None:
+    write_run(run(failed(), SKIPPED), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "run.md", "report.html"}
+    assert json.loads((tmp_path / "run.json").read_text())["exit_code"] == 3
