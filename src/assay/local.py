@@ -142,9 +142,10 @@ def _run_folder(root: Path, run_id: str) -> Path:
         ignore = root / STATE / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        latest = folder.parent / "latest"
-        latest.unlink(missing_ok=True)
-        latest.symlink_to(run_id)
+        # renamed into place, because another run may be doing the same
+        link = folder.parent / f".{run_id}"
+        link.symlink_to(run_id)
+        link.replace(folder.parent / "latest")
     except OSError as error:
         raise ArtifactError(f"the run's folder cannot be written: {error.strerror}", where=str(folder)) from None
     return folder

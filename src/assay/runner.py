@@ -79,9 +79,7 @@ class Execution:
         try:
             entry = self._execute(step)
         except Exception as error:  # noqa: BLE001 - a thread must always answer, or the run would wait for ever
-            message = f"a bug in Assay's runner: {type(error).__name__}: {error}"
-            report = StageReport(stage=step.stage, status=Status.ERROR, exit_code=Exit.BUG, message=message)
-            entry = Entry(report=report)
+            entry = Entry(report=_broken(step.stage, error, self.run_id))
         self.progress.ended(entry)
         done.put((step.stage, entry))
 
@@ -159,6 +157,14 @@ class Execution:
             process.terminate()
         for process in self._running:
             process.wait()
+
+
+def _broken(stage: str, error: Exception, run_id: str) -> StageReport:
+    """The report of a stage that could not even be started: the system refused (disk, rights), or a bug of ours."""
+    told = f"{type(error).__name__}: {error}"
+    refused = isinstance(error, OSError)
+    message, code = (told, Exit.USAGE) if refused else (f"a bug in Assay's runner: {told}", Exit.BUG)
+    return StageReport(stage=stage, status=Status.ERROR, exit_code=int(code), message=message, run_id=run_id)
 
 
 def _interrupted(stage: str, run_id: str) -> StageReport:

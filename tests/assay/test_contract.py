@@ -83,7 +83,6 @@ LIGHT = [
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_the_core_needs_the_standard_library_only(name: str) -> None:
-    found = ROOT / f"src/assay/{name}.py"
     for module in imported(ROOT / f"src/assay/{name}.py"):
         assert module.split(".")[0] in {*sys.stdlib_module_names, "assay"}, f"{name} imports {module}"
 

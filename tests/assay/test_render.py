@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from helpers import plan, step
 
 from assay.gates import GateResult, Verdict
-from assay.plan import Plan
 from assay.render.collect import collect, write_run
 from assay.render.html import run_html
 from assay.render.markdown import run_markdown
 from assay.render.text import number, run_table
 from assay.reports import Entry, RunReport, StageReport, Status, skipped, write_report
+
+if TYPE_CHECKING:
+    from assay.plan import Plan
 
 HOSTILE = '<script>alert("x")</script> | pipe\nline'
 

@@ -83,6 +83,8 @@ def test_errors_of_the_stable_version_are_not_the_candidates() -> None:
     steps = rollout(FakeModel(2), FakeModel(1, fail=lambda n: n % 3 == 0))
     assert steps[-1].verdict is Verdict.PASS
     assert steps[0].stable.success_rate == pytest.approx(2 / 3, abs=0.05)
+    assert "stable version" in steps[-1].observed[LATENCY_RATIO].message
+    assert "answered only 6" in steps[-1].observed[LATENCY_RATIO].message
 
 
 def test_a_slow_candidate_fails_by_latency() -> None:

@@ -125,7 +125,8 @@ def test_a_command_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     from dataclasses import replace
 
     (entry,) = execute(tmp_path, plan(replace(step("a", ""), argv=("no-such-command-anywhere",))))
-    assert (entry.report.status, entry.report.exit_code) == ("error", 1)
+    assert (entry.report.status, entry.report.exit_code) == ("error", 2)
+    assert "no-such-command-anywhere" in entry.report.message
 
 
 def test_prune_keeps_the_newest(tmp_path: Path) -> None:
@@ -134,3 +135,15 @@ def test_prune_keeps_the_newest(tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to("d")
     prune(tmp_path, keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "d", "latest"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs/r1").mkdir(parents=True)
+    (tmp_path / "runs/r1/a").write_text("a file where the stage's folder should be")
+    cache = Cache(tmp_path / "cache")
+    run = Execution(
+        plan(step("a", "write('1')")), tmp_path, tmp_path / "runs/r1", cache, "r1", {}, False, Progress(quiet=True)
+    )
+    (entry,) = run.run()
+    assert (entry.report.status, entry.report.exit_code) == ("error", 2)
+    assert "FileExistsError" in entry.report.message

@@ -67,7 +67,7 @@ def raiser(error: BaseException) -> Callable[[Context], Outcome]:
         pytest.param(raiser(OSError(28, "No space left", "/x")), "error", 2, "no space left", id="disk-full"),
         pytest.param(raiser(ZeroDivisionError("oops")), "error", 1, "a bug in Assay\nTraceback", id="bug"),
         pytest.param(lambda _: os.kill(os.getpid(), signal.SIGKILL), "error", 4, "signal 9", id="kill-9"),
-        pytest.param(lambda _: os.abort(), "error", 4, "SIGABRT", id="abort"),
+        pytest.param(lambda _: os.kill(os.getpid(), signal.SIGXCPU), "error", 4, "SIGXCPU", id="cpu-limit"),
         pytest.param(lambda _: os._exit(7), "error", 4, "exit code 7", id="exit"),
     ],
 )

@@ -56,13 +56,15 @@ def test_full_again_is_green_quick_and_really_deploys(dagger: Dagger, first: Pat
     print(f"{seconds:.1f} s in all, {fresh:.1f} s of it in stages that touch the world")
 
 
-def test_full_prints_the_table(dagger: Dagger, first: Path) -> None:
+@pytest.mark.usefixtures("first")
+def test_full_prints_the_table(dagger: Dagger) -> None:
     done = dagger.call("full")
     assert done.code == 0, done.err[-4000:]
     assert "8 of 8 stages passed" in done.out
 
 
-def test_one_stage_by_hand(dagger: Dagger, first: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("first")
+def test_one_stage_by_hand(dagger: Dagger, tmp_path: Path) -> None:
     done = dagger.call("train", "output", "export", "--path", str(tmp_path / "out"))
     assert done.code == 0, done.err[-4000:]
     assert (tmp_path / "out/model/MLmodel").is_file()
@@ -90,7 +92,8 @@ def test_local_and_dagger_agree(dagger: Dagger, first: Path) -> None:
     assert verdicts(first) == verdicts(local)
 
 
-def test_red_is_red_and_still_gives_the_report(dagger: Dagger, first: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("first")
+def test_red_is_red_and_still_gives_the_report(dagger: Dagger, tmp_path: Path) -> None:
     toml = dagger.project / "pyproject.toml"
     text = toml.read_text()
     toml.write_text(text.replace("accuracy = { min = 0.87,", "accuracy = { min = 0.95,"))
@@ -121,7 +124,8 @@ def test_configuration_errors_reach_the_caller(dagger: Dagger) -> None:
     assert 'did you mean "params"?' in done.out + done.err
 
 
-def test_the_image_is_pushed_and_answers(dagger: Dagger, first: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("first")
+def test_the_image_is_pushed_and_answers(dagger: Dagger, tmp_path: Path) -> None:
     registry = os.environ.get("ASSAY_TEST_REGISTRY", "localhost:5000")
     address = f"{registry}/assay-test:{os.getpid()}"
     try:
@@ -137,10 +141,11 @@ def test_the_image_is_pushed_and_answers(dagger: Dagger, first: Path, tmp_path: 
     assert image["reference"].startswith(f"{address.rsplit(':', 1)[0]}")
     assert "@sha256:" in image["reference"]
     asked = (
-        "import json, time, urllib.request as u\n"
+        "import json, urllib.request as u\n"
         "rows = json.load(open('/samples.json'))\n"
         "body = {'records': [dict(zip(rows['columns'], row)) for row in rows['records'][:3]]}\n"
-        "request = u.Request('http://model:8080/predict', json.dumps(body).encode(), {'content-type': 'application/json'})\n"
+        "kind = {'content-type': 'application/json'}\n"
+        "request = u.Request('http://model:8080/predict', json.dumps(body).encode(), kind)\n"
         "print(json.load(u.urlopen(request, timeout=30))['predictions'] == rows['predictions'][:3])\n"
     )
     script = tmp_path / "ask.py"

@@ -95,6 +95,8 @@ def _ratio(new: Tally, old: Tally, missing: str) -> Observed:
         who = "candidate" if not new.p95_ms else "stable version"
         return Observed(None, message=f"the {who} brought no prediction, so there is no latency to compare")
     text = missing or f"p95 {new.p95_ms:.1f} ms, stable version {old.p95_ms:.1f} ms"
+    if old.success_rate != 1:
+        text += f", which answered only {old.success_rate:.1%} of its requests"
     return Observed(new.p95_ms / old.p95_ms, message=text, inconclusive=bool(missing))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"running on (http://[0-9.]+:[0-9]+)")
 # a proxy that the environment names has no way to this machine's loopback interface
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _TAIL = 20
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 35.0
