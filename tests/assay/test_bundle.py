@@ -101,7 +101,8 @@ from pathlib import Path
 import assay.__main__, assay.serving.app
 assay.serving.app.make_app(Path("."))
 ours = {m.__file__ for name, m in sys.modules.items() if name.split(".")[0] == "assay" and m.__file__}
-print(*sorted({Path(file).relative_to(Path.cwd() / "assay").parts[0] for file in ours}))
+found = {Path(file).relative_to(Path.cwd() / "assay") for file in ours}
+print(*sorted({path.parts[0] if path.parts[0] != "models" else str(path) for path in found}))
 print([name for name in ("mlflow", "matplotlib", "sqlalchemy") if name in sys.modules])
 """
     run = subprocess.run(

@@ -116,7 +116,7 @@ def test_mlflow_reads_it_too(tmp_path: Path) -> None:
 def test_loading_imports_no_mlflow(tmp_path: Path) -> None:
     _save(_logistic(), tmp_path / "model")
     code = """if True:
-        import sys; from pathlib import Path; from assay import modelfolder
+        import sys; from pathlib import Path; from assay.models import modelfolder
         modelfolder.load(Path(sys.argv[1])); print([name for name in sys.modules if name.startswith("mlflow")])"""
     env = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     command = [sys.executable, "-c", code, str(tmp_path / "model")]

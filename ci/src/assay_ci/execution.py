@@ -46,7 +46,7 @@ class Execution:
         done[step.stage].set()
 
     async def _execute(self, step: Step) -> StageRun:
-        inputs = self._inputs(step)
+        inputs = await self._inputs(step)
         container = containers.stage(self.settings, step, inputs)
         if step.stage == "package":
             return await self._package(step, inputs, container)
@@ -97,15 +97,19 @@ class Execution:
             container = container.with_env_variable(f"ASSAY_{name.upper()}_URL", f"http://{name}:{image.PORT}")
         return container
 
-    def _inputs(self, step: Step) -> dagger.Directory:
+    async def _inputs(self, step: Step) -> dagger.Directory:
+        """The artifacts that the step reads, file by file.
+
+        The engine knows a file by its content but a folder by the exec that made it, and an exec that touches the world
+        is another one in every run: given as a folder, what has not changed would be computed again.
+        """
         inputs = dag.directory()
         for slot in step.inputs:
-            maker = self.runs[slot.maker].folder
-            if slot.path.endswith("/"):
-                inputs = inputs.with_directory(slot.path, maker.directory(slot.path))
-            else:
-                inputs = inputs.with_file(slot.path, maker.file(slot.path))
-        return inputs
+            folder = self.runs[slot.maker].folder
+            pattern = f"{slot.path}**" if slot.path.endswith("/") else slot.path
+            for path in sorted(path for path in await folder.glob(pattern) if not path.endswith("/")):
+                inputs = inputs.with_file(path, folder.file(path))
+        return await inputs.sync()
 
 
 @dataclass(frozen=True)

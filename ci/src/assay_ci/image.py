@@ -26,7 +26,9 @@ def build(settings: Settings, context: dagger.Directory) -> dagger.Container:
 
 def service(image: dagger.Container) -> dagger.Service:
     """The image as a running server on `PORT`."""
-    return image.with_exposed_port(PORT).as_service(use_entrypoint=True)
+    # the image's own health check asks every ten seconds; the engine looks at the port, and the stage at /readyz
+    ready = image.without_docker_healthcheck().with_exposed_port(PORT)
+    return ready.as_service(use_entrypoint=True)
 
 
 async def publish(settings: Settings, image: dagger.Container) -> str:
