@@ -32,7 +32,7 @@ clean:
 	rm -rf .venv .assay
 
 # byte code is compiled here, once: a process that may not write it would compile every import anew
-.venv/ready: requirements/dev.lock pyproject.toml
+.venv/ready: requirements/dev.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=..." >&2; exit 2; }
 	@echo "setting up .venv from requirements/dev.lock (about a minute, once)"
 	@$(PYTHON) -m venv .venv

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +56,7 @@ def intact(references_: Sequence[ArtifactRef], folder: Path) -> bool:
 
 def link_tree(source: Path, target: Path) -> None:
     """Make `target` the same as `source`, by hard links where the file system allows, else by copies."""
+    import shutil  # brings three compression libraries along, which a stage that runs does not need
 
     def link(old: str, new: str) -> None:
         try:

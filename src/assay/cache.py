@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,11 +110,20 @@ def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
         f"config {name}": value for name, value in _leaves(json.loads(step.environment.get(CONFIG_VARIABLE, "{}")))
     }
     for glob in step.source:
-        found |= {str(p.relative_to(project)): artifacts.digest(p) for p in _matching(project, glob)}
+        found |= {str(p.relative_to(project)): _source_digest(p) for p in _matching(project, glob)}
     if step.data:
         found |= {f"data {p.relative_to(project)}": artifacts.digest(p) for p in _matching(project, _below(step.data))}
     paths = {slot.name: inputs / slot.path for slot in step.inputs}
     return found | {f"input {name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
+
+
+def _source_digest(path: Path) -> str:
+    if path.name != "pyproject.toml":
+        return artifacts.digest(path)
+    # what a stage reads of [tool.assay] is in its slice of the configuration already; the rest is for other tools
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    document.get("tool", {}).pop("assay", None)
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _below(path: str) -> str:
@@ -128,19 +138,22 @@ def _matching(project: Path, glob: str) -> list[Path]:
     return sorted(artifacts.files_below(start)) if rest or glob.endswith("**") else []
 
 
-@cache
 def toolkit_digest(stage: str) -> str:
     """Digest of the code behind `stage`: all of Assay but the other stages, the command line and the rendering."""
     module = f"{stage.replace('-', '_')}.py"
-    files = [path for path in artifacts.files_below(PACKAGE) if _counts(path.relative_to(PACKAGE), module)]
-    digests = {str(path.relative_to(PACKAGE)): artifacts.file_digest(path) for path in files}
-    return key_of(digests)
+    return key_of({str(path): digest for path, digest in _toolkit().items() if _counts(path, module)})
+
+
+@cache
+def _toolkit() -> dict[Path, str]:
+    files = artifacts.files_below(PACKAGE)
+    return {path.relative_to(PACKAGE): artifacts.file_digest(path) for path in files}
 
 
 def _counts(path: Path, module: str) -> bool:
     if path.parts[0] == "stages":
         return path.name in {module, "__init__.py"}
-    return path.parts[0] not in {"cli.py", "runner.py", "render", "cache.py", "progress.py", "__main__.py"}
+    return path.parts[0] not in {"cli.py", "local.py", "runner.py", "render", "cache.py", "progress.py", "__main__.py"}
 
 
 def _packages(step: Step, project: Path) -> str:

@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
-    from assay.local import run_stage
+    from assay.single import run_stage
 
     report = run_stage(
         arguments.name, arguments.project, arguments.inputs, arguments.outputs, arguments.timeout, arguments.memory
@@ -69,9 +69,9 @@ def _stage(arguments: argparse.Namespace) -> int:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from assay.local import stage_context
     from assay.rollout.release import make_stable_bundle
     from assay.serving.bundle import make_bundle
+    from assay.single import stage_context
 
     stage, make = ("package", make_bundle) if arguments.kind == "candidate" else ("deploy", make_stable_bundle)
     made = make(stage_context(stage, arguments.project, arguments.inputs, arguments.outputs))

@@ -33,7 +33,7 @@ class Verdict(StrEnum):
         return self in {Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Limit:
     """What a gate allows; several bounds may stand together.
 
@@ -71,7 +71,7 @@ class Limit:
         return [(op, start + sign * x if ok else None) for op, x, start, sign, ok in all_bounds if x is not None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gate:
     """A gate that a stage can raise.
 
@@ -86,7 +86,7 @@ class Gate:
     default: Limit | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observed:
     """One measured value, named like its gate.
 
@@ -105,7 +105,7 @@ class Observed:
     no_champion: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GateResult:
     """The verdict on one bound of one gate, as it stands in reports."""
 
@@ -117,7 +117,7 @@ class GateResult:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Waiver:
     """A named person lets a named gate fail until a date; the only way to loosen a gate.
 

@@ -28,7 +28,7 @@ class World(StrEnum):
     CHANGES = "changes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Artifact:
     """A named file or folder that passes from one stage to others.
 
@@ -49,7 +49,7 @@ class Artifact:
         return not self.path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """One unit of work: named inputs, named outputs, and what its cache key depends on.
 

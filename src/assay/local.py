@@ -1,4 +1,4 @@
-"""Runs on this machine: where things lie below `.assay/`, and what the commands of `cli.py` do."""
+"""Runs on this machine: where things lie below `.assay/`, and how a run is put together."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ import time
 from typing import TYPE_CHECKING
 
 from assay.cache import Cache
-from assay.context import Context
 from assay.errors import ArtifactError, ConfigError
-from assay.pipeline import GRAPH
 from assay.plan import Plan, make_plan
-from assay.project import load_project, sliced_project
+from assay.project import load_project
 from assay.render.collect import collect, write_run
 from assay.reports import RunReport
 from assay.runner import Execution, prune
-from assay.supervisor import RUN_VARIABLE, supervise
+from assay.supervisor import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.plan import Selection
     from assay.progress import Progress
-    from assay.reports import StageReport
 
 STATE = ".assay"
 COMMIT_VARIABLE = "ASSAY_COMMIT"
@@ -61,26 +58,6 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
     write_run(run, folder)
     prune(folder.parent)
     return run, folder
-
-
-def run_stage(name: str, project: Path, inputs: Path, outputs: Path, timeout: float, memory: int) -> StageReport:
-    """Run one stage under its supervisor."""
-    return supervise(stage_context(name, project, inputs, outputs), timeout=timeout, memory=memory)
-
-
-def stage_context(name: str, project: Path, inputs: Path, outputs: Path) -> Context:
-    """What stage `name` is given when its artifacts lie in `inputs` and `outputs`."""
-    stage = GRAPH.stage(name)
-    sliced = sliced_project(project.resolve())
-    return Context(
-        stage=stage,
-        config=sliced.config,
-        project=sliced.root,
-        inputs=inputs.resolve(),
-        outputs=outputs.resolve(),
-        run_id=os.environ.get(RUN_VARIABLE, "by-hand"),
-        limits=sliced.limits[name],
-    )
 
 
 def report_on(folder: Path, plan_file: Path) -> RunReport:

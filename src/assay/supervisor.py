@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import os
-import pickle
 import signal
 import sys
-import tempfile
 import time
-import traceback
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import references
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, AssayError, Exit, ServiceError
-from assay.gates import judge
+from assay.gates import Observed, judge
 from assay.reports import LOG_FILE, StageReport, Status, write_report
 from assay.watch import Death, die_with_parent, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 RUN_VARIABLE = "ASSAY_RUN_ID"
+_ANSWER = ".answer"
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,11 @@ def supervise(
     """
     _writable(context.outputs)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="assay-") as scratch:
-        answer_file = Path(scratch, "answer")
-        work = run or _implementation
-        death = _run_child(lambda: _answer(work, context, answer_file), context.outputs / LOG_FILE, timeout, memory)
-        answer = _read_answer(answer_file, death, context, timeout, memory)
+    answer_file = context.outputs / _ANSWER
+    work = run or _implementation
+    death = _run_child(lambda: _answer(work, context, answer_file), context.outputs / LOG_FILE, timeout, memory)
+    answer = _read_answer(answer_file, death, context, timeout, memory)
+    answer_file.unlink(missing_ok=True)
     report = _report(context, answer, time.monotonic() - started, death.peak_memory)
     try:
         write_report(context.outputs, report)
@@ -75,8 +74,8 @@ def supervise(
 def _writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        (folder / LOG_FILE).write_bytes(b"")
+        (folder / _ANSWER).unlink(missing_ok=True)
     except OSError as error:
         raise ArtifactError(
             f"the output folder cannot be written: {error.strerror}",
@@ -128,10 +127,19 @@ def _answer(run: Callable[[Context], Outcome], context: Context, answer_file: Pa
     except OSError as error:
         answer = _os_failure(error)
     except Exception:  # noqa: BLE001 - whatever it is, the report must tell
-        answer = Answer(None, Exit.BUG, f"a bug in Assay\n{traceback.format_exc()}")
-    with answer_file.open("wb") as file:
-        pickle.dump(answer, file)
+        answer = Answer(None, Exit.BUG, _bug())
+    answer_file.write_text(json.dumps(asdict(answer), default=_plain), encoding="utf-8")
     return answer.exit_code
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a number of a library (numpy), or something to be told as text
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _bug() -> str:
+    import traceback
+
+    return f"a bug in Assay\n{traceback.format_exc()}"
 
 
 def _os_failure(error: OSError) -> Answer:
@@ -144,7 +152,7 @@ def _os_failure(error: OSError) -> Answer:
         )
     if isinstance(error, (ConnectionError, TimeoutError)):
         return Answer(None, Exit.SERVICE, str(ServiceError(f"a connection failed: {error}")))
-    return Answer(None, Exit.BUG, f"a bug in Assay\n{traceback.format_exc()}")
+    return Answer(None, Exit.BUG, _bug())
 
 
 def _read_answer(file: Path, death: Death, context: Context, timeout: float, memory: int) -> Answer:
@@ -159,11 +167,17 @@ def _read_answer(file: Path, death: Death, context: Context, timeout: float, mem
         return Answer(None, Exit.PROJECT, f"{after}: {limit}\n  next:    raise memory in {key}")
     if death.why == "interrupted":
         return Answer(None, Exit.INTERRUPTED, f"{after}: the run was interrupted")
-    with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError):
-        answer = pickle.loads(file.read_bytes())  # noqa: S301 - written by our own child a moment ago
-        if isinstance(answer, Answer):
-            return answer
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return _parse(json.loads(file.read_text(encoding="utf-8")))
     return _no_answer(death, after)
+
+
+def _parse(data: dict[str, Any]) -> Answer:
+    outcome = data["outcome"]
+    if outcome:
+        observed = {name: Observed(**value) for name, value in outcome["observed"].items()}
+        outcome = Outcome(observed=observed, message=outcome["message"], summary=outcome["summary"])
+    return Answer(outcome, Exit(data["exit_code"]), data["message"])
 
 
 def _no_answer(death: Death, after: str) -> Answer:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _POLL = 0.1
 _GRACE = 2.0
-_CLOSED = 0.002
+_CLOSED = 0.0005
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from assay import artifacts
-from assay.local import stage_context
 from assay.models import modelfolder, rows
 from assay.reports import write_json
 from assay.serving.bundle import make_bundle
+from assay.single import stage_context
 
 if TYPE_CHECKING:
     from collections.abc import Collection

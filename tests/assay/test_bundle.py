@@ -13,8 +13,8 @@ import small
 from assay import artifacts
 from assay.cache import toolkit_file
 from assay.errors import AssayError, ConfigError
-from assay.local import stage_context
 from assay.serving.bundle import TOOLKIT, make_bundle
+from assay.single import stage_context
 
 if TYPE_CHECKING:
     from pathlib import Path

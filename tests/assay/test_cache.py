@@ -71,6 +71,8 @@ def test_what_moves_the_key(folder: Path, stage: str, change: str, *, moves: boo
         pytest.param("model-validate", "[tool.assay.gates.model-validate]\nf1 = {min = 0.5}\n", True, id="own-gate"),
         pytest.param("train", "[tool.assay.resources.train]\ntimeout = '5m'\n", False, id="limits-on-time"),
         pytest.param("train", "[tool.other]\nx = 1\n", False, id="other-tool"),
+        pytest.param("code-test", "[tool.ruff]\nline-length = 80\n", True, id="code-test-reads-other-tools"),
+        pytest.param("code-test", "[tool.assay.gates.deploy]\nsmoke = {max = 1}\n", False, id="but-no-other-gate"),
     ],
 )
 def test_only_the_slice_of_the_configuration_counts(folder: Path, stage: str, addition: str, *, moves: bool) -> None:

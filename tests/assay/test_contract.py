@@ -77,7 +77,7 @@ def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
 
 LIGHT = [
     "artifacts", "cache", "cli", "config", "context", "errors", "gates", "graph", "limits", "lines", "local",
-    "pipeline", "plan", "progress", "project", "reports", "runner", "schema", "supervisor", "watch",
+    "pipeline", "plan", "progress", "project", "reports", "runner", "schema", "single", "supervisor", "watch",
 ]  # fmt: skip
 
 

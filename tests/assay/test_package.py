@@ -9,8 +9,8 @@ import small
 
 from assay import artifacts
 from assay.errors import ArtifactError
-from assay.local import stage_context
 from assay.serving.server_process import serving
+from assay.single import stage_context
 from assay.stages import package
 
 if TYPE_CHECKING:

@@ -131,56 +131,64 @@ def test_nan_metric(tmp_path: Path) -> None:
     assert ended.gate("model.profit")["status"] == "error"
 
 
-def test_green_then_worse_than_the_champion_then_waived(tmp_path: Path) -> None:
-    project = copy("worse_than_champion", tmp_path)
+@pytest.fixture(scope="module")
+def green(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after its first, green run."""
+    project = copy("worse_than_champion", tmp_path_factory.mktemp("green"))
     first = assay(project, "run")
     assert first.code == 0, first.text
     assert set(first.statuses.values()) == {"passed"}
     assert first.gate("model.accuracy.vs_champion")["status"] == "no champion"
-    toml = project / "pyproject.toml"
+    return project
+
+
+@pytest.fixture
+def promoted(green: Path, tmp_path: Path) -> Path:
+    """A copy of it with all that the run left: registry, cache, reports."""
+    return shutil.copytree(green, tmp_path / green.name, symlinks=True)
+
+
+def test_worse_than_the_champion_then_waived(promoted: Path) -> None:
+    toml = promoted / "pyproject.toml"
     toml.write_text(toml.read_text().replace("good = true", "good = false"))
 
-    second = assay(project, "run")
+    second = assay(promoted, "run")
     assert second.code == 3
     gate = second.gate("model.accuracy.vs_champion")
     assert gate["status"] == "fail"
     assert gate["observed"] < gate["limit"]
     assert second.statuses["register"] == "skipped"
     for name in ("run.json", "run.md", "report.html"):
-        assert "model.accuracy.vs_champion" in (project / ".assay/runs/latest" / name).read_text()
+        assert "model.accuracy.vs_champion" in (promoted / ".assay/runs/latest" / name).read_text()
 
     waiver = '\n[[tool.assay.waivers]]\ngate = "model.accuracy.vs_champion"\nreason = "known"\napprover = "ada"\n'
     toml.write_text(toml.read_text() + waiver + "expires = 2999-12-31\n")
-    third = assay(project, "run", "--until", "model-validate")
+    third = assay(promoted, "run", "--until", "model-validate")
     assert third.code == 0, third.text
     assert third.gate("model.accuracy.vs_champion")["status"] == "waived"
 
 
-def test_a_green_run_again_reuses_what_is_pure_and_repeats_what_touches_the_world(tmp_path: Path) -> None:
-    project = copy("worse_than_champion", tmp_path)
-    assert assay(project, "run").code == 0
-    again = assay(project, "run")
+def test_a_green_run_again_reuses_what_is_pure_and_repeats_what_touches_the_world(promoted: Path) -> None:
+    again = assay(promoted, "run")
     assert again.code == 0, again.text
     cached = {e["report"]["stage"] for e in again.run["entries"] if e["cached"]}
     # there is no committed baseline, so now there is a profile to measure drift against: data-validate runs again
     assert cached == {"code-test", "train", "model-validate"}
-    deployment = json.loads((project / ".assay/runs/latest/deploy/deployment/deployment.json").read_text())
+    deployment = json.loads((promoted / ".assay/runs/latest/deploy/deployment/deployment.json").read_text())
     assert (deployment["status"], deployment["version"]) == ("unchanged", 1)
     run_id = again.run["id"]
     fresh = {e["report"]["stage"] for e in again.run["entries"] if e["report"]["run_id"] == run_id}
     assert {"resolve", "register", "deploy", "monitor"} <= fresh
 
 
-def test_rollback(tmp_path: Path) -> None:
-    project = copy("worse_than_champion", tmp_path)
-    assert assay(project, "run").code == 0
-    alone = assay(project, "rollback")
+def test_rollback(promoted: Path) -> None:
+    alone = assay(promoted, "rollback")
     assert alone.code != 0
     no_traceback_of_ours(alone)
-    source = project / "src/tiny.py"
+    source = promoted / "src/tiny.py"
     source.write_text(source.read_text().replace("LogisticRegression()", "LogisticRegression(C=0.5)"))
-    second = assay(project, "run")
+    second = assay(promoted, "run")
     assert second.code == 0, second.text
-    back = assay(project, "rollback")
+    back = assay(promoted, "rollback")
     assert (back.code, "version 1 is champion again" in back.text) == (0, True), back.text
-    assert "version 1 serves" in assay(project, "run", "--only", "resolve").text
+    assert "version 1 serves" in assay(promoted, "run", "--only", "resolve").text

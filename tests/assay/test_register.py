@@ -8,8 +8,8 @@ import pytest
 import small
 
 from assay.errors import ArtifactError, AssayError, ConfigError, GateFailed
-from assay.local import stage_context
 from assay.registry import Registry, store_of
+from assay.single import stage_context
 from assay.stages import register, resolve, rival
 
 if TYPE_CHECKING:

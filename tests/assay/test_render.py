@@ -48,7 +48,7 @@ def test_text_whole() -> None:
 stage           status   time   gates  why
 train           cached   -      -      nothing changed
 model-validate  failed   1.2 s  1/2    changed: config gates
-register        skipped  0.0 s  -      model-validate did not pass
+register        skipped  -      -      model-validate did not pass
 
 gate            observed  limit    verdict  message
 model.accuracy  0.8726    >= 0.95  fail     -

@@ -47,6 +47,14 @@ def test_passed(tmp_path: Path) -> None:
     assert (tmp_path / "out/stage.log").read_text() == "working\nand warning\n"
 
 
+def test_numbers_of_a_library_are_numbers(tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    report = outcome_of(
+        tmp_path, lambda _: Outcome(observed={"t.v": Observed(np.int64(3))}, summary={"x": np.float32(0.5)})
+    )
+    assert (report.gates[0].observed, report.summary) == (3, {"x": 0.5})
+
+
 def raiser(error: BaseException) -> Callable[[Context], Outcome]:
     def run(_: Context) -> Outcome:
         raise error

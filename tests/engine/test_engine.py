@@ -47,13 +47,14 @@ def test_full_again_is_green_quick_and_really_deploys(dagger: Dagger, first: Pat
     again = reports(run)
     assert run["exit_code"] == 0
     cached = {entry["report"]["stage"] for entry in run["entries"] if entry["cached"]}
-    assert {"code-test", "data-validate", "train", "model-validate"} <= cached
+    assert {"code-test", "data-validate", "train", "model-validate", "package"} <= cached
     before = reports(json.loads((first / "run.json").read_text()))
     world = {"resolve", "register", "deploy", "monitor"}
     assert {again[stage]["run_id"] for stage in world} == {run["id"]}
     assert all(again[stage]["run_id"] != before[stage]["run_id"] for stage in world)
     fresh = sum(again[stage]["seconds"] for stage in world)
     print(f"{seconds:.1f} s in all, {fresh:.1f} s of it in stages that touch the world")
+    assert seconds - fresh < 20, "10 s on a quiet machine"
 
 
 @pytest.mark.usefixtures("first")

@@ -59,6 +59,11 @@ def status_word(entry: Entry) -> str:
     return "cached" if entry.cached else str(entry.report.status)
 
 
+def time_word(entry: Entry) -> str:
+    """`4.2 s`, or a dash for a stage that did not run now."""
+    return "-" if entry.cached or entry.report.status is Status.SKIPPED else f"{entry.report.seconds:.1f} s"
+
+
 def gates_word(entry: Entry) -> str:
     """`4/5`: gates that let the stage pass, of all."""
     gates = entry.report.gates
@@ -67,10 +72,7 @@ def gates_word(entry: Entry) -> str:
 
 def run_table(run: RunReport) -> str:
     """The run: a line a stage, then the gates that stopped it or need a look, then what went wrong."""
-    rows = [
-        (e.report.stage, status_word(e), "-" if e.cached else f"{e.report.seconds:.1f} s", gates_word(e), e.why or "-")
-        for e in run.entries
-    ]
+    rows = [(e.report.stage, status_word(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries]
     parts = [table(("stage", "status", "time", "gates", "why"), rows)]
     parts += [text for text in (gates_table(run), problems(run)) if text]
     return "\n\n".join([*parts, verdict(run)])
