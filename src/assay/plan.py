@@ -171,7 +171,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
     memory = to_bytes(limits.memory) or 0
     caps = ("--timeout", str(to_seconds(limits.timeout)), *(("--memory", str(memory)) if memory else ()))
     own = config.requirements if config.requirements and any(glob.startswith("src/") for glob in stage.source) else ""
-    baseline = config.data.baseline if "data.baseline" in stage.config else None
+    named = (("data.baseline", config.data.baseline), ("monitor", _all_below(config.monitor.path)))
     return Step(
         stage=name,
         argv=("python", "-m", "assay", "stage", name, *folders, *caps),
@@ -183,10 +183,14 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         gates=tuple(project.limits[name]),
         requirements=stage.requirements,
         project_requirements=own or "",
-        source=(*stage.source, baseline) if baseline else stage.source,
+        source=(*stage.source, *(path for key, path in named if path and key in stage.config)),
         data=config.data.path if "data" in stage.reads else "",
         timeout=to_seconds(limits.timeout),
         memory=memory,
         gpu=limits.gpu,
         supporting=supporting,
     )
+
+
+def _all_below(folder: str | None) -> str:
+    return f"{folder.rstrip('/')}/**" if folder else ""

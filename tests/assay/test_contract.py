@@ -70,7 +70,7 @@ def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())
     (job,) = workflow["jobs"].values()
     (step,) = [step for step in job["steps"] if "dagger-for-github" in step.get("uses", "")]
-    assert step["with"]["call"].startswith("full ")
+    assert step["with"]["call"].split()[1] == "full", "what belongs to the constructor comes before the function"
     assert set(re.findall(r"'(\w+)'", step["env"]["TRIGGER"])) <= {*TRIGGERS, "schedule"}
     assert "${{" not in step["with"]["call"], "what comes from outside goes through the environment"
 

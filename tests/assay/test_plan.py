@@ -84,6 +84,14 @@ def test_a_slice_holds_what_the_stage_reads_and_nothing_else(tmp_path: Path) -> 
     assert slices["resolve"] == {"name": "tiny"}
 
 
+def test_what_the_configuration_names_is_part_of_the_source(tmp_path: Path) -> None:
+    text = MINIMAL + 'baseline = "data/b.json"\n[tool.assay.monitor]\npath = "data/logs/"\n'
+    source = {step.stage: step.source for step in make_plan(project(tmp_path, text)).steps}
+    assert source["resolve"] == ("data/b.json",)
+    assert source["monitor"] == ("data/logs/**",)
+    assert source["train"] == ("src/**",)
+
+
 def test_snapshot_of_one_step(tmp_path: Path) -> None:
     """The shape that the Dagger module and CI rely on; change it together with them."""
     text = MINIMAL + '[tool.assay.resources.train]\ntimeout = "5m"\nmemory = "2GiB"\ngpu = true\n'
