@@ -1,11 +1,13 @@
 """The example project as it lies here: the data is what SOURCE.md says, and the model keeps its promise."""
 
 import hashlib
+import shutil
 import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from test_projects import assay
 
 from income.data import MARKER, TARGET, load
 from income.model import build
@@ -34,3 +36,31 @@ def test_accuracy_beats_the_best_published_result(frame: pd.DataFrame) -> None:
     train, test = frame[~frame[MARKER]], frame[frame[MARKER]]
     model = build(params).fit(train, train[TARGET])
     assert (model.predict(test) == test[TARGET]).mean() > 0.87
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example with nothing that a run has left, as a fresh clone has it."""
+    folder = tmp_path_factory.mktemp("example")
+    for name in ("src", "data", "tests/unit", "tests/integration", "tests/model", "tests/smoke"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "Dockerfile"):
+        shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.mark.slow
+def test_end_to_end_and_again(copy: Path) -> None:
+    first = assay(copy, "run")
+    assert first.code == 0, first.text
+    assert set(first.statuses.values()) == {"passed"}
+    assert "8 of 8 stages passed" in first.text
+    assert first.gate("model.accuracy")["observed"] >= 0.87
+    assert first.gate("model.roc_auc")["observed"] >= 0.925
+    assert first.gate("image.predicts_same")["observed"] == 0
+    again = assay(copy, "run")
+    assert again.code == 0, again.text
+    cached = {entry["report"]["stage"] for entry in again.run["entries"] if entry["cached"]}
+    assert cached == {"code-test", "data-validate", "train", "model-validate", "package"}
+    # 8 s on two quiet cores
+    assert again.run["seconds"] < 30

@@ -54,7 +54,7 @@ def test_full_again_is_green_quick_and_really_deploys(dagger: Dagger, first: Pat
     assert all(again[stage]["run_id"] != before[stage]["run_id"] for stage in world)
     fresh = sum(again[stage]["seconds"] for stage in world)
     print(f"{seconds:.1f} s in all, {fresh:.1f} s of it in stages that touch the world")
-    assert seconds - fresh < 20, "10 s on a quiet machine"
+    assert seconds - fresh < 30, "10 s on a quiet machine"
 
 
 @pytest.mark.usefixtures("first")

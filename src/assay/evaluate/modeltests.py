@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
+from assay import junit
 from assay.cache import PACKAGE
 from assay.gates import Observed
 
@@ -74,22 +74,11 @@ def collect(running: Running | None) -> tuple[Observed, str]:
         return Observed(0.0, message=f"no {FOLDER}"), ""
     output, _ = running.process.communicate()
     with running.scratch as folder:
-        counts = _counts(Path(folder) / "junit.xml")
+        tests = junit.read(Path(folder) / "junit.xml")
     tail = "\n".join(output.splitlines()[-_LAST_LINES:])
-    if counts is None:
+    if tests is None:
         return Observed(None, message=f"pytest ended with exit code {running.process.returncode}, no result"), tail
-    tests, bad, names = counts
-    if tests == 0:
+    if not tests.total:
         return Observed(None, message=f"{FOLDER} holds no tests"), tail
-    return Observed(float(bad), message=", ".join(names[:3]) or f"{tests} tests"), tail if bad else ""
-
-
-def _counts(file: Path) -> tuple[int, int, list[str]] | None:
-    try:
-        cases = list(ET.parse(file).iter("testcase"))  # noqa: S314 - written by pytest a moment ago
-    except (OSError, ET.ParseError):
-        return None
-    bad = [
-        str(case.get("name")) for case in cases if case.find("failure") is not None or case.find("error") is not None
-    ]
-    return len(cases), len(bad), bad
+    told = ", ".join(tests.bad[:3]) or f"{tests.total} tests"
+    return Observed(len(tests.bad), message=told), tail if tests.bad else ""

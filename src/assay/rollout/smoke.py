@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from assay import junit
 from assay.gates import Observed
 
 FOLDER = Path("tests", "smoke")
@@ -46,15 +46,12 @@ def smoke_tests(project: Path, url: str, report: Path, seconds: float = 600.0) -
 
 
 def _counted(report: Path, code: int) -> Observed:
-    try:
-        suites = list(ET.parse(report).iter("testsuite"))  # noqa: S314 - our own pytest wrote it a moment ago
-    except (OSError, ET.ParseError):
+    tests = junit.read(report)
+    if tests is None:
         return Observed(None, message=f"pytest ended with exit code {code} and left no result")
-    tests, skipped, *bad = (
-        sum(int(s.get(key, 0)) for s in suites) for key in ("tests", "skipped", "failures", "errors")
-    )
-    if not any(bad) and code not in {0, _NO_TESTS}:
+    if not tests.bad and code not in {0, _NO_TESTS}:
         return Observed(None, message=f"no test failed, yet pytest ended with exit code {code}")
-    if skipped and skipped == tests:
-        return Observed(None, message=f"all {tests} smoke tests were skipped")
-    return Observed(sum(bad), message=f"{sum(bad)} of {tests} smoke tests failed" if tests else f"no tests in {FOLDER}")
+    if tests.skipped and tests.skipped == tests.total:
+        return Observed(None, message=f"all {tests.total} smoke tests were skipped")
+    told = f"{len(tests.bad)} of {tests.total} smoke tests failed" if tests.total else f"no tests in {FOLDER}"
+    return Observed(len(tests.bad), message=told)

@@ -10,8 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
+from assay import junit
 from assay.context import Context, Outcome
 from assay.errors import ConfigError
 from assay.gates import Observed
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _TESTS = ("tests/unit", "tests/integration")
 _NO_TESTS = 5
-_CLOCKS = ("timestamp", "time", "hostname")
 
 
 @dataclass(frozen=True)
@@ -85,36 +84,26 @@ def _tests(tools: Tools) -> dict[str, Observed]:
     if not folders:
         missing = Observed(None, message=f"the project has no tests: neither {' nor '.join(_TESTS)}")
         return {"code.tests": missing, "code.coverage": missing}
-    junit, coverage = tools.report / "junit.xml", tools.report / "coverage.json"
+    results, coverage = tools.report / "junit.xml", tools.report / "coverage.json"
     sources = [f"--cov={path}" for path in tools.paths]
-    reports = [f"--junit-xml={junit}", "--cov-report=", f"--cov-report=json:{coverage}"]
+    reports = [f"--junit-xml={results}", "--cov-report=", f"--cov-report=json:{coverage}"]
     code = tools.start("pytest", *folders, "-p", "no:cacheprovider", *sources, *reports).returncode
-    return {"code.tests": _failed(junit, code), "code.coverage": _covered(coverage)}
+    return {"code.tests": _failed(results, code), "code.coverage": _covered(coverage)}
 
 
-def _failed(junit: Path, code: int) -> Observed:
+def _failed(file: Path, code: int) -> Observed:
     if code == _NO_TESTS:
         return Observed(None, message=f"pytest found no tests in {' or '.join(_TESTS)}")
-    try:
-        tree = ET.parse(junit)  # noqa: S314 - written by pytest a moment ago
-    except (OSError, ET.ParseError):
+    junit.without_clocks(file)
+    tests = junit.read(file)
+    if tests is None:
         return Observed(None, message=f"pytest ended with exit code {code} and left no results")
-    for element in tree.iter():
-        for clock in _CLOCKS:
-            element.attrib.pop(clock, None)
-    tree.write(junit, encoding="utf-8", xml_declaration=True)
-    suite = {
-        key: sum(int(s.get(key, 0)) for s in tree.iter("testsuite"))
-        for key in ("tests", "failures", "errors", "skipped")
-    }
-    bad = suite["failures"] + suite["errors"]
-    if code not in {0, 1} and not bad:
+    if code not in {0, 1} and not tests.bad:
         return Observed(None, message=f"pytest ended with exit code {code}")
-    if suite["tests"] == suite["skipped"]:
-        return Observed(None, message=f"none of {suite['tests']} tests ran, {suite['skipped']} were skipped")
-    names = [case.get("name", "") for case in tree.iter("testcase") if {"failure", "error"} & {e.tag for e in case}]
-    listed = f": {', '.join(names[:3])}" if names else ""
-    return Observed(bad, message=f"of {suite['tests']} tests, {suite['skipped']} skipped{listed}")
+    if tests.total == tests.skipped:
+        return Observed(None, message=f"none of {tests.total} tests ran, {tests.skipped} were skipped")
+    listed = f": {', '.join(tests.bad[:3])}" if tests.bad else ""
+    return Observed(len(tests.bad), message=f"of {tests.total} tests, {tests.skipped} skipped{listed}")
 
 
 def _covered(report: Path) -> Observed:
