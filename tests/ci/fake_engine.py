@@ -44,6 +44,7 @@ type Directory implements Node {
   withDirectory(path: String!, source: ID!): Directory!
   withFile(path: String!, source: ID!): Directory!
   withNewFile(path: String!, contents: String!): Directory!
+  withNewDirectory(path: String!, permissions: Int): Directory!
   dockerBuild(buildArgs: [BuildArg!]): Container!
 }
 type Container implements Node {

@@ -64,6 +64,9 @@ def test_inputs_are_the_declared_artifacts_and_never_a_report(green: FakeEngine)
         wanted = {GRAPH.by_artifact[a].path for a in (*stage.reads, *stage.optional) if a in GRAPH.makers}
         files = {f"{path}some/file" if path.endswith("/") else path for path in wanted}
         assert {args["path"] for call, args in laid if call == "withFile"} == files
+        # an empty folder is an artifact too
+        folders = {path for path in wanted if path.endswith("/")}
+        assert {args["path"] for call, args in laid if call == "withNewDirectory"} == folders
         assert "report.json" not in done.mounts["/in"]
 
 

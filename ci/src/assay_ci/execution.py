@@ -24,6 +24,7 @@ class Execution:
     settings: Settings
     plan: Plan
     runs: dict[str, StageRun] = field(default_factory=dict)
+    images: dict[str, dagger.Container] = field(default_factory=dict)
 
     async def run(self) -> dict[str, StageRun]:
         """Execute every step as soon as its suppliers are done; a step whose supplier did not pass is left out."""
@@ -75,6 +76,7 @@ class Execution:
     async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
         built = image.build(self.settings, await image.bundle(self.settings, step, inputs))
+        self.images["candidate"] = built
         container = container.with_service_binding("candidate", image.service(built))
         container = container.with_env_variable("ASSAY_CANDIDATE_URL", f"http://candidate:{image.PORT}")
         run = await self._exec(step, container)
@@ -86,13 +88,11 @@ class Execution:
     async def _with_versions(
         self, step: Step, inputs: dagger.Directory, container: dagger.Container
     ) -> dagger.Container:
-        """The deploy container with the candidate's image, and the stable version's if one serves, as services."""
-        candidate = image.build(self.settings, inputs.directory("bundle"))
+        """The deploy container with the judged image, and the stable version's if one serves, as services."""
         stable = await image.bundle(self.settings, step, inputs, "stable")
-        versions = {"candidate": candidate}
         if await stable.entries():
-            versions["stable"] = image.build(self.settings, stable)
-        for name, built in versions.items():
+            self.images["stable"] = image.build(self.settings, stable)
+        for name, built in self.images.items():
             container = container.with_service_binding(name, image.service(built))
             container = container.with_env_variable(f"ASSAY_{name.upper()}_URL", f"http://{name}:{image.PORT}")
         return container
@@ -106,7 +106,11 @@ class Execution:
         inputs = dag.directory()
         for slot in step.inputs:
             folder = self.runs[slot.maker].folder
-            pattern = f"{slot.path}**" if slot.path.endswith("/") else slot.path
+            pattern = slot.path
+            if slot.path.endswith("/"):
+                # the engine's default would keep everyone but root out of the model's image
+                inputs = inputs.with_new_directory(slot.path, permissions=0o755)
+                pattern = f"{slot.path}**"
             for path in sorted(path for path in await folder.glob(pattern) if not path.endswith("/")):
                 inputs = inputs.with_file(path, folder.file(path))
         return await inputs.sync()
