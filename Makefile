@@ -20,7 +20,7 @@ lint: .venv/ready
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy --no-error-summary
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=src:ci/src $(BIN)/lint-imports --no-logo
 
 bench: .venv/ready       ## how light the runner is, as JSON
 	$(BIN)/python tests/bench/runner.py

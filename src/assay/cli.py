@@ -45,13 +45,14 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay.local import run_local
+    from assay.local import leave_reports, run_local
     from assay.progress import Progress
     from assay.render.text import run_table
 
     progress = Progress(quiet=arguments.quiet, verbose=arguments.verbose)
     run, folder = run_local(arguments.project, _selection(arguments), fresh=arguments.fresh, progress=progress)
-    sys.stdout.write(f"\n{run_table(run)}\nreport: {folder / 'report.html'}\n")
+    sys.stdout.write(f"\n{run_table(run)}\n")
+    sys.stdout.write(f"report: {leave_reports(run, folder)}\n")
     return run.exit_code
 
 

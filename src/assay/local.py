@@ -33,7 +33,7 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
     """Plan and execute a run.
 
     Returns:
-        The report and the run's folder, in which run.json, run.md and report.html lie.
+        The report and the run's folder, with a folder in it for each stage.
     """
     root = project.resolve()
     plan = make_plan(load_project(root), selection)
@@ -55,9 +55,25 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
         entries=entries,
         commit=commit,
     )
-    write_run(run, folder)
-    prune(folder.parent)
     return run, folder
+
+
+def leave_reports(run: RunReport, folder: Path) -> Path:
+    """Write run.json, run.md and report.html to the run's folder, and forget the oldest runs.
+
+    Returns:
+        The page for people.
+
+    Raises:
+        ArtifactError: They cannot be written, for example because the disk is full.
+    """
+    try:
+        write_run(run, folder)
+    except OSError as error:
+        told = f"the run's reports cannot be written: {error.strerror}"
+        raise ArtifactError(told, where=str(folder), next="make room and run again") from None
+    prune(folder.parent)
+    return folder / "report.html"
 
 
 def report_on(folder: Path, plan_file: Path) -> RunReport:

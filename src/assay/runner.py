@@ -134,22 +134,14 @@ class Execution:
         ) as process:
             self._running.append(process)
             assert process.stdout is not None  # noqa: S101 - PIPE above
+            said: list[str] = []
             for line in process.stdout:
-                self.progress.line(step.stage, line.decode(errors="replace").rstrip("\n"))
+                said = [*said[-3:], line.decode(errors="replace").rstrip("\n")]
+                self.progress.line(step.stage, said[-1])
             code = process.wait()
         report = read_report(outputs)
         if report is None or report.run_id != self.run_id:
-            message = f"the supervisor ended with exit code {code} and left no report"
-            seconds = round(time.monotonic() - started, 3)
-            status = Status.ERROR
-            report = StageReport(
-                stage=step.stage,
-                status=status,
-                exit_code=code if code > 0 else Exit.PROJECT,
-                message=message,
-                seconds=seconds,
-                run_id=self.run_id,
-            )
+            return _lost(step.stage, code, said, time.monotonic() - started, self.run_id)
         return report
 
     def _stop(self) -> None:
@@ -157,6 +149,14 @@ class Execution:
             process.terminate()
         for process in self._running:
             process.wait()
+
+
+def _lost(stage: str, code: int, said: list[str], seconds: float, run_id: str) -> StageReport:
+    """The report of a stage whose supervisor left none: it was killed, or could not write."""
+    message = "\n".join([f"the supervisor ended with exit code {code} and left no report", *said])
+    ended = code if code > 0 else int(Exit.PROJECT)
+    clock = round(seconds, 3)
+    return StageReport(stage=stage, status=Status.ERROR, exit_code=ended, message=message, seconds=clock, run_id=run_id)
 
 
 def _broken(stage: str, error: Exception, run_id: str) -> StageReport:
