@@ -57,6 +57,12 @@ model.accuracy  0.8726    >= 0.95  fail     -
     )
 
 
+def test_a_red_result_looks_red_also_when_it_comes_from_a_cache() -> None:
+    again = Entry(report=failed().report, cached=True, why="nothing changed")
+    assert "model-validate  failed  -" in run_table(run(again))
+    assert "cached" not in run_markdown(run(again))
+
+
 def test_every_form_has_the_facts() -> None:
     what = run(failed(), SKIPPED)
     for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):

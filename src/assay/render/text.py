@@ -55,8 +55,8 @@ def gate_limit(gate: GateResult) -> str:
 
 
 def status_word(entry: Entry) -> str:
-    """`cached` for a reused result, else the status."""
-    return "cached" if entry.cached else str(entry.report.status)
+    """`cached` for a reused result that passed, else the status: a red one must look red."""
+    return "cached" if entry.cached and entry.report.passed else str(entry.report.status)
 
 
 def time_word(entry: Entry) -> str:
