@@ -110,9 +110,10 @@ def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
         f"config {name}": value for name, value in _leaves(json.loads(step.environment.get(CONFIG_VARIABLE, "{}")))
     }
     for glob in step.source:
-        found |= {str(p.relative_to(project)): _source_digest(p) for p in _matching(project, glob)}
+        found |= {os.path.relpath(p, project): _source_digest(p) for p in _matching(project, glob)}
     if step.data:
-        found |= {f"data {p.relative_to(project)}": artifacts.digest(p) for p in _matching(project, _below(step.data))}
+        files = _matching(project, _below(step.data))
+        found |= {f"data {os.path.relpath(p, project)}": artifacts.digest(p) for p in files}
     paths = {slot.name: inputs / slot.path for slot in step.inputs}
     return found | {f"input {name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
 

@@ -63,6 +63,19 @@ def test_what_moves_the_key(folder: Path, stage: str, change: str, *, moves: boo
     assert (key(folder, stage) != before) is moves
 
 
+@pytest.mark.parametrize("where", ["../elsewhere", "{absolute}"])
+def test_data_outside_the_project_counts_too(folder: Path, where: str) -> None:
+    inside = folder / "project"
+    inside.mkdir()
+    (folder / "elsewhere").mkdir()
+    rows = folder / "elsewhere/rows.csv"
+    rows.write_text("y\n1\n")
+    text = MINIMAL + f'path = "{where.format(absolute=folder / "elsewhere")}"\n'
+    before = key(inside, "data-validate", text)
+    rows.write_text("y\n2\n")
+    assert key(inside, "data-validate", text) != before
+
+
 @pytest.mark.parametrize(
     ("stage", "addition", "moves"),
     [
