@@ -106,6 +106,7 @@ class FakeEngine:
     plan: str
     outcomes: dict[str, tuple[str, int]] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
+    broken: str = ""
     stable: bool = False
     ids: dict[str, Chain] = field(default_factory=dict)
     execs: list[Exec] = field(default_factory=list)
@@ -152,6 +153,9 @@ class FakeEngine:
             return ""
         done = self._exec(chain)
         self.execs.append(done)
+        if self.broken and self.broken in done.args:
+            msg = "the container cannot be made"
+            raise ValueError(msg)
         if "--exit-code" in done.args and any(code for _, code in self.outcomes.values()):
             msg = f"exit code: {max(code for _, code in self.outcomes.values())}"
             raise ValueError(msg)

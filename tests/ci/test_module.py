@@ -151,6 +151,21 @@ async def test_run_gives_the_report_of_a_red_run(engine: FakeEngine, assay: Call
 
 
 @anyio
+async def test_a_stage_without_a_report_is_an_error_of_this_run(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    engine.broken = "train"
+    await (await assay().run()).sync()
+    calls = [call for chain in engine.ids.values() for call in chain]
+    text = next(a["contents"] for name, a in calls if name == "withNewFile" and a["path"] == "report.json")
+    report = json.loads(text)
+    assert (report["stage"], report["status"], report["exit_code"]) == ("train", "error", 5)
+    assert "the container cannot be made" in report["message"]
+    assert report["run_id"] == by_stage(engine)["resolve"].env["ASSAY_RUN_ID"]
+    assert "model-validate" not in by_stage(engine)
+
+
+@anyio
 async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["train"] = ("error", 4)
     engine.stale = {"train"}

@@ -68,7 +68,7 @@ class Execution:
             folder = await done.directory("/out").sync()
             report = json.loads(await folder.file("report.json").contents())
         except dagger.QueryError as error:
-            return _Result(_lost(step, error), stale_error=False)
+            return _Result(_lost(step, error, self.settings.run_id), stale_error=False)
         run = _stage_run(step, folder, passed=report["status"] == "passed", message=report["message"])
         stale = report["status"] == "error" and report["run_id"] != self.settings.run_id
         return _Result(run, stale_error=stale)
@@ -122,19 +122,20 @@ class _Result:
     stale_error: bool
 
 
-def _lost(step: Step, error: dagger.QueryError) -> StageRun:
+def _lost(step: Step, error: dagger.QueryError, run_id: str) -> StageRun:
     """A run that left no report: its container could not be made ready, or was killed with its supervisor."""
     code, why = 5, f"the engine said: {error}"
     if isinstance(error, dagger.ExecError):
-        shown = " ".join(error.command)
-        prepared = containers.command(step) == list(error.command)
-        code = 4 if prepared else 5
-        ended = f"ended with exit code {error.exit_code}" + (" (killed)" if error.exit_code == _KILLED else "")
-        what = "the stage" if prepared else "making the container ready: "
-        why = f"{what if prepared else what + shown} {ended}\n{_tail(error.stderr)}".rstrip()
+        itself = list(error.command) == containers.command(step)
+        code = 4 if itself else 5
+        what = "the stage" if itself else f"making the container ready: {' '.join(error.command)}"
+        killed = " (killed)" if error.exit_code == _KILLED else ""
+        why = f"{what} ended with exit code {error.exit_code}{killed}\n{_tail(error.stderr)}".rstrip()
     nothing: dict[str, list[str]] = {"gates": [], "inputs": [], "outputs": []}
-    report = {"stage": step.stage, "status": "error", "exit_code": code, "message": why, **nothing}
-    folder = dag.directory().with_new_file("report.json", json.dumps(report)).with_new_file("stage.log", f"{why}\n")
+    facts = {"stage": step.stage, "status": "error", "exit_code": code, "message": why, "run_id": run_id}
+    folder = (
+        dag.directory().with_new_file("report.json", json.dumps(facts | nothing)).with_new_file("stage.log", f"{why}\n")
+    )
     return _stage_run(step, folder, passed=False, message=why)
 
 
