@@ -13,7 +13,7 @@ run: .venv/ready         ## all eight stages on this machine
 serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
-test: lint               ## lint, types, layers, then every test that this machine can run
+test: lint .venv/tests   ## lint, types, layers, then every test that this machine can run
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/ready
@@ -22,8 +22,9 @@ lint: .venv/ready
 	$(BIN)/mypy --no-error-summary
 	PYTHONPATH=src:ci/src $(BIN)/lint-imports --no-logo
 
-bench: .venv/ready       ## how light the runner is, as JSON
+bench: .venv/tests       ## how light the runner is, how fast the data stage is, as JSON
 	$(BIN)/python tests/bench/runner.py
+	$(BIN)/python tests/bench/drift.py
 
 lock:                    ## lock requirements/*.in anew (needs uv)
 	requirements/compile.sh
@@ -39,4 +40,11 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q src ci/src
+	@touch $@
+
+# what only some projects need, and their tests: DVC and remote data, Great Expectations
+.venv/tests: .venv/ready requirements/fetch.lock requirements/suite.lock
+	@for lock in fetch suite; do \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$$lock.lock; \
+	done
 	@touch $@

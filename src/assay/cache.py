@@ -118,6 +118,13 @@ def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
     return found | {f"input {name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
 
 
+def stamps_of(step: Step, project: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time of change (nanoseconds) and size of each file that `step` reads: what changes while a stage runs."""
+    globs = (*step.source, *((_below(step.data),) if step.data else ()))
+    files = [(path, path.stat()) for glob in globs for path in _matching(project, glob)]
+    return tuple((str(path), status.st_mtime_ns, status.st_size) for path, status in files)
+
+
 def _source_digest(path: Path) -> str:
     if path.name != "pyproject.toml":
         return artifacts.digest(path)

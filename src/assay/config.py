@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ _NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
 _SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
 _UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
 _SPAN = re.compile(r"^(\d+)\s*([smhd])$")
+Severity = Literal["fail", "warn"]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -31,6 +33,18 @@ def _size(value: str) -> str:
 
 def _span(value: str) -> str:
     return "" if _SPAN.match(value) else 'a time span such as "24h", "30m" or "7d"'
+
+
+def _one_character(value: str) -> str:
+    return "" if len(value) == 1 else "one character"
+
+
+def _encoding(value: str) -> str:
+    try:
+        codecs.lookup(value)
+    except LookupError:
+        return 'an encoding that Python knows, such as "utf-8", "latin-1" or "cp1252"'
+    return ""
 
 
 def _holdout(value: float | str) -> str:
@@ -75,19 +89,57 @@ class Column:
     """`[tool.assay.data.schema.<column>]`: what a column must look like."""
 
     type: Literal["int", "float", "str", "bool", "datetime", "any"] = key("type of the values", "any")
-    min: float | None = key("smallest value allowed", None)
-    max: float | None = key("largest value allowed", None)
+    min: float | str | None = key("smallest value allowed, a date for a datetime", None)
+    max: float | str | None = key("largest value allowed, a date for a datetime", None)
     allowed: tuple[Any, ...] = key("the only values allowed", ())
     pattern: str | None = key("regular expression that each value must match in full", None, check=_pattern)
     max_missing: float = key("largest share of missing values", 1.0, check=between(0, 1))
     unique: bool = key("no value twice", default=False)
+    max_age: str | None = key("oldest that the newest value of a datetime may be", None, check=_span)
+    severity: Severity = key("what a broken rule does: stop the run, or only say so", "fail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expression:
+    """`[tool.assay.data.expressions.<name>]`: a rule over several columns, true or false for each row."""
+
+    rule: str = key("what must hold, as pandas evaluates it: `start <= end`")
+    severity: Severity = key("what a broken rule does: stop the run, or only say so", "fail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv:
+    """`[tool.assay.data.csv]`: how text files are written, for projects without `load`."""
+
+    delimiter: str = key("character between two fields", ",", check=_one_character)
+    encoding: str = key("encoding of the text", "utf-8", check=_encoding)
+    decimal: str = key("character before the decimals", ".", check=_one_character)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """`[tool.assay.data.drift]`: how far a column may move before it counts as drifted; any one measure suffices."""
+
+    psi: float = key("population stability index", 0.2, check=between(0, 100))
+    jensen_shannon: float = key("Jensen-Shannon distance, base 2, 0 to 1", 0.1, check=between(0, 1))
+    wasserstein: float = key("Wasserstein distance in standard deviations of before", 0.1, check=between(0, 1e9))
+    kolmogorov_smirnov: float = key("largest difference of the two distribution functions", 0.1, check=between(0, 1))
+    cramers_v: float = key("effect size of the chi-square test on categories", 0.1, check=between(0, 1))
+    missing: float = key("change of the share of missing values", 0.05, check=between(0, 1))
+    categories: float = key("share of rows in new, or formerly in vanished categories", 0.01, check=between(0, 1))
+    min_rows: int = key("fewer rows than this are inconclusive", 100, check=between(1, 10**9))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """`[tool.assay.data]`: where the data is and what it means."""
 
-    path: str = key("folder or file of the data, handed to `load`", "data/")
+    path: str = key("folder or file in the project, or an address (s3://, gs://, https://); handed to `load`", "data/")
+    pull: Literal["dvc"] | None = key("tool that brings the data into the project's folder first", None)
+    format: Literal["auto", "csv", "parquet", "jsonl"] = key("what the files are, for projects without `load`", "auto")
+    csv: Csv = key("how text files are written", Csv())
+    missing: tuple[str, ...] = key("texts that mean that a value is missing, for projects without `load`", ("",))
+    times: tuple[str, ...] = key("columns that hold dates or times as text, for projects without `load`", ())
     target: str = key("column to predict")
     task: Literal["classification", "regression"] = key("what is predicted", "classification")
     positive: str | int | bool | None = key("label of the positive class, for two classes", None)
@@ -98,7 +150,17 @@ class Data:
     sensitive: tuple[str, ...] = key("columns over which fairness is measured", ())
     baseline: str | None = key("data profile to measure drift against while no model serves", None)
     strict: bool = key("columns that the schema does not name are failures", default=False)
+    ordered: bool = key("the columns stand in the order of the schema", default=False)
+    identity: tuple[str, ...] = key("columns that together tell one row from all others", ())
     schema: dict[str, Column] = key("rules by column", {})
+    expressions: dict[str, Expression] = key("rules over several columns, by name", {})
+    suite: str | None = key("Great Expectations suite (JSON) that the dataset must meet", None)
+    drift: Drift = key("how far a column may move", Drift())
+
+    @property
+    def fetched(self) -> bool:
+        """True where the data does not lie in the project's folder yet."""
+        return self.pull is not None or "://" in self.path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +207,7 @@ class Config:
     """`[tool.assay]`: everything that a project says about itself."""
 
     name: str = key("name of the model in the registry", check=_name)
-    load: str = key("(data_dir: Path) -> pandas.DataFrame", check=_dotted)
+    load: str | None = key("(data: Path) -> pandas.DataFrame; absent: read as [tool.assay.data] says", None, check=_dotted)
     model: str = key("(params: dict) -> estimator with fit and predict", check=_dotted)
     metrics: str | None = key("(model, X, y) -> dict[str, float]", None, check=_dotted)
     requirements: str | None = key("requirements file with the project's own packages", None)

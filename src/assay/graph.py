@@ -64,6 +64,7 @@ class Stage:
         source: Globs of the project's files that it reads.
         config: Dotted keys of `[tool.assay]` that it reads; its own gates, waivers are always part of it.
         gates: The gates it can raise, with their default limits.
+        only_with: Dotted key of `[tool.assay]` without which the stage has nothing to do and is left out of the plan.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Stage:
     source: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = field(default=())
+    only_with: str = ""
 
     @property
     def module(self) -> str:

@@ -14,9 +14,11 @@ ARTIFACTS = (
         "baseline", "baseline/", "the data profile that drift is measured against: the champion's or a committed one"
     ),
     Artifact("rival", "rival/", "the champion, unless it is the very model that was trained"),
+    Artifact("fetched", "fetched/", "the data from outside the project's folder, by content; fetched.json"),
     Artifact("test-report", "test-report/", "junit.xml, coverage, lint and type findings"),
     Artifact("dataset", "dataset/", "train and holdout rows, fingerprint"),
-    Artifact("data-report", "data-report/", "data profile, failed checks with rows, drift"),
+    Artifact("data-report", "data-report/", "data profile, failed checks with rows, drift, plots"),
+    Artifact("expectations", "expectations/", "what the project's Great Expectations suite said about the dataset"),
     Artifact("model", "model/", "MLflow model folder"),
     Artifact("training", "training/", "training.json: parameters, metrics, digests; plots"),
     Artifact("evaluation", "evaluation/", "evaluation.json, model card, sample rows with predictions"),
@@ -33,7 +35,30 @@ RESOLVE = Stage(
     writes=("champion", "baseline"),
     world=World.READS,
     requirements="registry",
-    config=("name", "data.baseline"),
+    config=("name", "data.baseline", "data.schema"),
+)
+
+# a mutable address is never a cache key: what it holds now is fetched, and only that content is the next stage's input
+FETCH = Stage(
+    name="fetch",
+    doc="bring the data from outside the project's folder here",
+    writes=("fetched",),
+    world=World.READS,
+    requirements="fetch",
+    source=(".dvc/config", "**/*.dvc", "dvc.yaml", "dvc.lock"),
+    config=("name", "data.path", "data.pull"),
+    only_with="data.fetched",
+)
+
+EXPECTATIONS = Stage(
+    name="expectations",
+    doc="the project's Great Expectations suite on the dataset",
+    reads=("dataset",),
+    writes=("expectations",),
+    requirements="suite",
+    config=("name", "data.suite"),
+    gates=(Gate("expectations.*", "1 where the suite's expectation is not met, else 0", Limit(max=0)),),
+    only_with="data.suite",
 )
 
 # model-validate depends on the champion only where that is another model: right after a promotion the very same model
@@ -64,24 +89,31 @@ STAGES = (
     Stage(
         name="data-validate",
         doc="schema, quality and drift of the data",
-        reads=("source", "data", "baseline"),
+        reads=("source", "data", "fetched", "baseline"),
         writes=("dataset", "data-report"),
         requirements="data",
         source=("src/**",),
         config=("name", "load", "data"),
         gates=(
             Gate("data.schema.*", "values that break a rule of [tool.assay.data.schema]", Limit(max=0)),
+            Gate("data.schema.warnings", "values that break a rule of severity warn", Limit(max=0, severity="warn")),
             Gate("data.quality.rows", "rows in the data", Limit(min=1)),
             Gate("data.quality.duplicates", "share of rows that repeat another"),
             Gate("data.quality.missing", "largest share of missing values in a column"),
             Gate("data.quality.overlap", "share of holdout rows that also stand in the train rows"),
-            Gate("data.drift.psi", "largest population stability index of a column against the champion's profile"),
+            Gate("data.quality.class_share", "share of rows in the rarest class"),
+            Gate("data.quality.leakage", "how well one feature alone predicts the target, 1 is perfectly", Limit(max=0.99)),
+            Gate("data.drift.columns", "features that drifted against the baseline", Limit(max=0, severity="warn")),
+            Gate("data.drift.share", "share of the features that drifted"),
+            Gate("data.drift.psi", "largest population stability index of a column against the baseline"),
+            Gate("data.drift.target", "Jensen-Shannon distance of the target"),
+            Gate("data.drift.classifier", "ROC AUC of a classifier that tells rows of the champion's holdout from these"),
         ),
     ),
     Stage(
         name="train",
         doc="fit the model",
-        reads=("source", "dataset"),
+        reads=("source", "dataset", "expectations"),
         writes=("model", "training"),
         requirements="train",
         source=("src/**",),
@@ -152,9 +184,10 @@ STAGES = (
         writes=("monitor-report",),
         world=World.READS,
         requirements="data",
-        config=("name", "monitor"),
+        config=("name", "monitor", "data.drift"),
         gates=(
             Gate("monitor.volume", "predictions in the window", Limit(min=1)),
+            Gate("monitor.drift.columns", "columns that drifted", Limit(max=0, severity="warn")),
             Gate("monitor.drift.psi", "largest population stability index of a column", Limit(max=0.25)),
             Gate("monitor.errors", "share of requests that failed", Limit(max=0.01)),
             Gate("monitor.performance.*", "a metric on the rows whose label is known"),
@@ -162,7 +195,7 @@ STAGES = (
     ),
 )
 
-GRAPH = Graph(ARTIFACTS, (RESOLVE, *STAGES[:3], RIVAL, *STAGES[3:]))
+GRAPH = Graph(ARTIFACTS, (RESOLVE, FETCH, *STAGES[:2], EXPECTATIONS, STAGES[2], RIVAL, *STAGES[3:]))
 
 _EIGHT = {stage.name for stage in STAGES}
 

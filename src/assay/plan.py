@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from assay.config import Resources, to_bytes, to_seconds
@@ -135,7 +136,7 @@ def make_plan(project: Project, selection: Selection | None = None) -> Plan:
     """
     selection = selection or Selection()
     selected = select(project, selection)
-    names = GRAPH.order(GRAPH.suppliers(selected))
+    names = [name for name in GRAPH.order(GRAPH.suppliers(selected)) if _has_work(project, name)]
     steps = tuple(_make_step(project, name, names, supporting=name not in selected) for name in names)
     return Plan(project=project.config.name, trigger=selection.trigger or "manual", steps=steps)
 
@@ -161,6 +162,11 @@ def select(project: Project, selection: Selection) -> set[str]:
     return chosen
 
 
+def _has_work(project: Project, name: str) -> bool:
+    key = GRAPH.stage(name).only_with
+    return not key or bool(attrgetter(key)(project.config))
+
+
 def _make_step(project: Project, name: str, names: Iterable[str], *, supporting: bool) -> Step:
     stage = GRAPH.stage(name)
     config = project.config
@@ -171,7 +177,11 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
     memory = to_bytes(limits.memory) or 0
     caps = ("--timeout", str(to_seconds(limits.timeout)), *(("--memory", str(memory)) if memory else ()))
     own = config.requirements if config.requirements and any(glob.startswith("src/") for glob in stage.source) else ""
-    named = (("data.baseline", config.data.baseline), ("monitor", _all_below(config.monitor.path)))
+    named = (
+        ("data.baseline", config.data.baseline),
+        ("data.suite", config.data.suite),
+        ("monitor", _all_below(config.monitor.path)),
+    )
     return Step(
         stage=name,
         argv=("python", "-m", "assay", "stage", name, *folders, *caps),
@@ -184,7 +194,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         requirements=stage.requirements,
         project_requirements=own or "",
         source=(*stage.source, *(path for key, path in named if path and key in stage.config)),
-        data=config.data.path if "data" in stage.reads else "",
+        data=config.data.path if "data" in stage.reads and not config.data.fetched else "",
         timeout=to_seconds(limits.timeout),
         memory=memory,
         gpu=limits.gpu,

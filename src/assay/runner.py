@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assay import artifacts
-from assay.cache import Cache, components_of, key_of
+from assay.cache import Cache, components_of, key_of, stamps_of
 from assay.errors import Exit
 from assay.graph import World
 from assay.progress import Progress
@@ -97,6 +97,7 @@ class Execution:
         return self._reuse_or_run(step, inputs, outputs)
 
     def _reuse_or_run(self, step: Step, inputs: Path, outputs: Path) -> Entry:
+        stamps = stamps_of(step, self.project)
         components = components_of(step, self.project, inputs)
         key = key_of(components)
         hit = None if self.fresh else self.cache.find(step.stage, key)
@@ -109,7 +110,8 @@ class Execution:
         why = "asked for" if self.fresh else self.cache.explain(step.stage, components)
         report = self._spawn(step, inputs, outputs)
         self.cache.remember(step.stage, components)
-        if report.passed:
+        # what was changed while the stage ran may or may not be in its result, which then belongs to no key
+        if report.passed and stamps_of(step, self.project) == stamps:
             self.cache.store(step.stage, key, outputs, report)
         return Entry(report=report, why=why)
 

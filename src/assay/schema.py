@@ -97,6 +97,8 @@ def _check(field: dataclasses.Field[Any], value: object, path: Path, problems: l
 
 def _value(hint: Any, value: Any, path: Path, problems: list[Problem], *, partial: bool) -> Any:  # noqa: ANN401, PLR0911 - a kind a line
     origin, args = get_origin(hint), get_args(hint)
+    if origin in {types.UnionType, typing.Union} and len(others := [a for a in args if a is not type(None)]) == 1:
+        hint, origin, args = others[0], get_origin(others[0]), get_args(others[0])
     if hint is Any:
         return value
     if dataclasses.is_dataclass(hint):

@@ -27,7 +27,8 @@ def stage_table() -> str:
     """The README's table of stages, as the graph has it."""
     lines = ["| stage | reads | writes | world | gates |", "|---|---|---|---|---|"]
     for stage in STAGES:
-        reads = ", ".join([*stage.reads, *(f"({name})" for name in stage.optional)])
+        sometimes = {a for a in stage.reads if a in GRAPH.makers and GRAPH.stage(GRAPH.makers[a]).only_with}
+        reads = ", ".join([f"({a})" if a in sometimes else a for a in stage.reads] + [f"({a})" for a in stage.optional])
         gates = ", ".join(f"`{gate.name}`" for gate in stage.gates)
         lines.append(f"| {stage.name} | {reads} | {', '.join(stage.writes)} | {stage.world} | {gates or '-'} |")
     return "\n".join(lines)

@@ -57,6 +57,7 @@ type Container implements Node {
   withEnvVariable(name: String!, value: String!): Container!
   withVolatileVariable(name: String!, value: String!): Container!
   withSecretVariable(name: String!, secret: ID!): Container!
+  withMountedSecret(path: String!, source: ID!): Container!
   withMountedCache(path: String!, cache: ID!, sharing: CacheSharingMode): Container!
   withMountedDirectory(path: String!, source: ID!): Container!
   withDirectory(path: String!, source: ID!): Container!
@@ -176,7 +177,8 @@ class FakeEngine:
             args=execs[-1],
             env={a["name"]: a["value"] for a in named.get("withEnvVariable", [])},
             volatile={a["name"]: a["value"] for a in named.get("withVolatileVariable", [])},
-            secrets={a["name"]: a["secret"] for a in named.get("withSecretVariable", [])},
+            secrets={a["name"]: a["secret"] for a in named.get("withSecretVariable", [])}
+            | {a["path"]: a["source"] for a in named.get("withMountedSecret", [])},
             caches={a["path"]: self.ids[a["cache"]][0][1]["key"] for a in named.get("withMountedCache", [])},
             mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", [])},
             services=[a["alias"] for a in named.get("withServiceBinding", [])],

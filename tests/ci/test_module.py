@@ -37,8 +37,9 @@ def by_stage(engine: FakeEngine) -> dict[str, Exec]:
 
 def test_full_runs_every_stage_once_and_in_order(green: FakeEngine) -> None:
     stages = [e.args[e.args.index("stage") + 1] for e in green.execs if "stage" in e.args]
-    assert sorted(stages) == sorted(GRAPH.by_stage)
-    assert all(stages.index(need) < stages.index(s) for s in stages for need in GRAPH.needs(s))
+    assert sorted(stages) == sorted(step["stage"] for step in json.loads(green.plan)["steps"])
+    assert set(GRAPH.by_stage).difference(stages) == {s.name for s in GRAPH.stages if s.only_with}
+    assert all(stages.index(need) < stages.index(s) for s in stages for need in GRAPH.needs(s) if need in stages)
     assert green.execs[-1].args[:4] == ["python", "-m", "assay", "report"]
     assert "--exit-code" in green.execs[-1].args
 
@@ -61,7 +62,8 @@ def test_inputs_are_the_declared_artifacts_and_never_a_report(green: FakeEngine)
     for name, done in by_stage(green).items():
         laid = json.loads(done.mounts["/in"])
         stage = GRAPH.stage(name)
-        wanted = {GRAPH.by_artifact[a].path for a in (*stage.reads, *stage.optional) if a in GRAPH.makers}
+        made = {a for s in by_stage(green) for a in GRAPH.stage(s).writes}
+        wanted = {GRAPH.by_artifact[a].path for a in (*stage.reads, *stage.optional) if a in made}
         files = {f"{path}some/file" if path.endswith("/") else path for path in wanted}
         assert {args["path"] for call, args in laid if call == "withFile"} == files
         # an empty folder is an artifact too
@@ -108,6 +110,23 @@ async def test_secrets_are_never_in_arguments_or_plain_environment(
         assert SECRET not in json.dumps(shown)
     for name, done in by_stage(engine).items():
         assert ("MLFLOW_TRACKING_PASSWORD" in done.secrets) is (GRAPH.stage(name).world != "none")
+
+
+@anyio
+async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    plan = json.loads(engine.plan)
+    remote = {"argv": ["python", "-m", "assay", "stage", "fetch"], "requirements": "fetch", "world": "reads"}
+    plan["steps"].insert(0, plan["steps"][0] | remote | {"stage": "fetch", "outputs": []})
+    engine.plan = json.dumps(plan)
+    secret = dag.set_secret("data", SECRET)
+    await assay(data_credentials=secret, dvc_config=secret).full()
+    for name, done in by_stage(engine).items():
+        files = {path for path in done.secrets if path.startswith("/run/secrets/")}
+        assert files == ({done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name == "fetch" else set())
+        assert (done.caches.get("/fetched") == "assay-fetched") is (name == "fetch")
+        assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
 
 
 def test_without_a_registry_nothing_is_published(green: FakeEngine) -> None:

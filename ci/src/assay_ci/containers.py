@@ -12,6 +12,9 @@ from assay_ci.settings import Settings
 STORE = "/store"
 """Where the embedded MLflow store is mounted: SQLite and artifacts in a cache volume."""
 
+FETCHED = "/fetched"
+"""Where downloads are kept between runs, in a cache volume."""
+
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,7 +52,21 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = container.with_env_variable(name, value)
     if step.gpu:
         container = container.experimental_with_all_gp_us()
+    if step.stage == "fetch":
+        container = _with_data_secrets(settings, container)
     return with_run(settings, container, pure=True) if step.pure else with_store(settings, container)
+
+
+def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """Credentials as files that only the exec sees, and a volume for what need not be fetched twice."""
+    container = container.with_mounted_cache(FETCHED, dag.cache_volume("assay-fetched"))
+    container = container.with_env_variable("ASSAY_FETCHED", FETCHED)
+    secrets = {"ASSAY_DATA_CREDENTIALS": settings.data_credentials, "ASSAY_DVC_CONFIG": settings.dvc_config}
+    for name, secret in secrets.items():
+        if secret:
+            path = f"/run/secrets/{name.lower()}"
+            container = container.with_mounted_secret(path, secret).with_env_variable(name, path)
+    return container
 
 
 def with_run(settings: Settings, container: dagger.Container, *, pure: bool) -> dagger.Container:

@@ -11,7 +11,9 @@ from assay_ci.flow import one_stage, planned, whole_run
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
-_UPLOADED = ["**", "!pyproject.toml", "!src/**", "!tests/**", "!data/**", "!Dockerfile", "!requirements*.txt"]
+_CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirements*.txt"]
+_DATA = ["!data/**", "!gx/**", "!*.dvc", "!.dvc/config", "!dvc.yaml", "!dvc.lock"]
+_UPLOADED = ["**", *_CODE, *_DATA]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it
 _LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
@@ -42,6 +44,10 @@ class Assay:
     registry: Annotated[str, Doc("Where to publish the image, host/repository[:tag]; empty: it is not published")] = ""
     registry_username: Annotated[str, Doc("User at the registry")] = ""
     registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
+    data_credentials: Annotated[
+        dagger.Secret | None, Doc("Lines NAME=VALUE: environment for reading remote data, as its provider names it")
+    ] = None
+    dvc_config: Annotated[dagger.Secret | None, Doc("What `dvc remote modify --local` wrote: .dvc/config.local")] = None
     commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
 
     @function(cache="never")

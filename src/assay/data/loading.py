@@ -1,4 +1,4 @@
-"""Calls the project's `load` and holds its result to the contract; every breach says what to change."""
+"""Calls the project's `load`, and holds data to the contract; every breach says what to change."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assay.callables import resolve, user_code
-from assay.errors import ConfigError, ProjectError, did_you_mean
+from assay.errors import ProjectError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from assay.config import Config, Data
@@ -17,71 +18,85 @@ if TYPE_CHECKING:
 _WHERE = "pyproject.toml tool.assay.data."
 
 
-def load(config: Config, project: Path) -> pd.DataFrame:
-    """The project's data, checked, with a fresh index.
+def load(config: Config, project: Path, path: Path) -> pd.DataFrame:
+    """What the project's `load` gives for `path`, checked.
 
     Returns:
-        At least one row; columns with unique string names; a target without missing values.
+        At least one row; columns with unique string names, single values of one type in each.
 
     Raises:
-        ConfigError: The data's path does not exist.
         ProjectError: `load` raised or its result breaks the contract.
     """
-    path = project / config.data.path
-    if not path.exists():
-        raise ConfigError(f'there is no "{config.data.path}"', f"{_WHERE}path", "a file or folder in the project")
-    function = resolve(config.load, project, "load")
+    name = str(config.load)
+    function = resolve(name, project, "load")
     with user_code("load", project):
         loaded = function(path)
-    frame = _checked_frame(loaded, config.load)
-    _check_columns(frame, config)
-    _check_values(frame, config.load)
-    _check_target(frame[config.data.target], config.data)
-    return frame.reset_index(drop=True)
+    if not isinstance(loaded, pd.DataFrame):
+        kind = type(loaded).__name__
+        raise ProjectError(f"load returned {kind}", name, "a pandas.DataFrame", "did it forget to return?")
+    check_frame(loaded, name)
+    check_columns(list(loaded.columns), config, name)
+    return loaded
 
 
-def _checked_frame(frame: object, load: str) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame):
-        kind = type(frame).__name__
-        raise ProjectError(f"load returned {kind}", load, "a pandas.DataFrame", "did it forget to return?")
+def check_frame(frame: pd.DataFrame, where: str) -> None:
+    """Refuse a frame without rows, with odd names, or with values that are no single values of one type.
+
+    Args:
+        frame: What was read.
+        where: The file, or the function that gave it.
+
+    Raises:
+        ProjectError: It breaks the contract.
+    """
     if frame.empty:
-        raise ProjectError(f"load returned {len(frame)} rows and {frame.shape[1]} columns", load, "at least one row")
+        raise ProjectError(f"{len(frame)} rows and {frame.shape[1]} columns were read", where, "at least one row")
     odd = [name for name in frame.columns if not isinstance(name, str)]
     if odd:
-        raise ProjectError(f"column names that are no strings: {_listed(odd)}", load, "strings")
+        raise ProjectError(f"column names that are no strings: {_listed(odd)}", where, "strings")
     twice = frame.columns[frame.columns.duplicated()].unique()
     if len(twice):
-        raise ProjectError(f"more than one column is called {_listed(twice)}", load, "each name once")
-    return frame
+        raise ProjectError(f"more than one column is called {_listed(twice)}", where, "each name once")
+    _check_values(frame, where)
 
 
-def _check_columns(frame: pd.DataFrame, config: Config) -> None:
+def check_columns(names: Sequence[str], config: Config, where: str) -> None:
+    """Refuse data without the columns that `[tool.assay.data]` names, or without any feature.
+
+    Raises:
+        ProjectError: One is missing.
+    """
     data = config.data
     wanted = {"target": [data.target], "sensitive": data.sensitive}
     wanted |= {"holdout": [data.holdout]} if isinstance(data.holdout, str) else {}
-    for key, names in wanted.items():
-        for name in names:
-            if name not in frame.columns:
-                near = did_you_mean(name, frame.columns)
-                raise ProjectError(f'the data has no column "{name}"', _WHERE + key, ", ".join(frame.columns), near)
-    if not set(frame.columns) - {data.target, data.holdout}:
-        raise ProjectError("the data has no features", config.load, "at least one column beside the target")
+    for key, named in wanted.items():
+        for name in named:
+            if name not in names:
+                near = did_you_mean(name, names)
+                raise ProjectError(f'the data has no column "{name}"', _WHERE + key, ", ".join(names), near)
+    if not set(names) - {data.target, data.holdout}:
+        raise ProjectError("the data has no features", where, "at least one column beside the target")
 
 
-def _check_values(frame: pd.DataFrame, load: str) -> None:
+def _check_values(frame: pd.DataFrame, where: str) -> None:
     for name, column in frame.items():
         if isinstance(column.dtype, pd.CategoricalDtype):
             odd = [value for value in column.cat.categories if not isinstance(value, str)]
             if odd:
                 what = f'column "{name}" is categorical with categories that are no strings: {_listed(odd)}'
-                raise ProjectError(what, load, "categories of strings; Parquet keeps no others")
+                raise ProjectError(what, where, "categories of strings; Parquet keeps no others")
         elif column.dtype == object:
             kinds = sorted({type(value).__name__ for value in column[column.notna()]})
             if len(kinds) > 1 or {"list", "dict", "set", "ndarray"}.intersection(kinds):
-                raise ProjectError(f'column "{name}" holds {_listed(kinds)}', load, "single values of one type")
+                raise ProjectError(f'column "{name}" holds {_listed(kinds)}', where, "single values of one type")
 
 
-def _check_target(target: pd.Series[Any], data: Data) -> None:
+def check_target(target: pd.Series[Any], data: Data) -> None:
+    """Refuse a target with gaps, of another type than the task needs, or of a single class.
+
+    Raises:
+        ProjectError: It breaks the contract.
+    """
     missing = int(target.isna().sum())
     if missing:
         rows = _listed(target.index[target.isna()])

@@ -1,83 +1,262 @@
-"""A data profile: what the columns of a frame look like, as small versioned JSON without any single row."""
+"""A data profile: what the columns of a frame look like, as small versioned JSON without any single row.
+
+Profiles of the parts of some data merge to the profile of the whole, so data larger than memory is profiled part by
+part. Counts, bins and names are exactly those of the whole; means and squares agree to rounding.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+from assay.data.association import Association, associate
+from assay.data.columns import Values, values_of
+from assay.data.histogram import Histogram, histogram
+from assay.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Mapping
 
-SCHEMA_VERSION = 1
-_BINS = 10
-_FEW = 12
-_FIRST = 10_000
-_MOST_CATEGORIES = 100
+    import pandas as pd
+
+    from assay.data.columns import Kind
+
+SCHEMA_VERSION = 2
+MOST_CATEGORIES = 1000
 
 
-def profile_of(frame: pd.DataFrame, target: str) -> dict[str, Any]:
-    """The profile of all columns of `frame`, the target among them.
+class OldProfile(ArtifactError):
+    """A profile that another version of Assay made."""
 
-    Returns:
-        `schema_version`, `rows`, `target` and `columns`: by name `kind`, `missing` (a count) and, by kind,
-        number: `edges` (inner edges of bins that hold about a tenth of the values each; a value on an edge belongs to
-        the bin below it), `counts` (one more than edges), `min`, `max`, `mean`;
-        category: `counts` of the 100 most frequent values, `other` (count of all others);
-        other (dates and the like): `present` (a count).
+
+@dataclass(frozen=True)
+class Moments:
+    """Of the finite values: how many, mean, sum of squared distances from it, smallest, largest."""
+
+    n: int
+    mean: float
+    m2: float
+    min: float
+    max: float
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the population."""
+        return float(np.sqrt(self.m2 / self.n)) if self.n else 0.0
+
+    def merged(self, other: Moments) -> Moments:
+        """Those of the values of both."""
+        n, apart = self.n + other.n, other.mean - self.mean
+        mean = self.mean + apart * other.n / n
+        m2 = self.m2 + other.m2 + apart * apart * self.n * other.n / n
+        return Moments(n, mean, m2, min(self.min, other.min), max(self.max, other.max))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnProfile:
+    """One column.
+
+    Attributes:
+        kind: number, time (microseconds since 1970, UTC) or category.
+        rows: Rows in all.
+        missing: Rows without a value.
+        histogram: Of the keys of the values, see `columns.Values`.
+        names: Category by key, for each bin that holds a single one; below 1000 categories that is every bin.
+        moments: Of numbers, and of times as microseconds; None without any finite value.
+        target: How the column goes together with the target; None for the target itself and for many classes.
     """
-    columns = {str(name): _column(frame[name]) for name in frame.columns}
-    return {"schema_version": SCHEMA_VERSION, "rows": len(frame), "target": target, "columns": columns}
+
+    kind: Kind
+    rows: int
+    missing: int
+    histogram: Histogram
+    names: Mapping[int, str]
+    moments: Moments | None
+    target: Association | None
+
+    def merged(self, other: ColumnProfile, name: str) -> ColumnProfile:
+        """The column in the rows of both.
+
+        Raises:
+            ArtifactError: One holds numbers, the other something else.
+        """
+        one, two = (self, other) if self.histogram.total else (other, self)
+        if two.histogram.total and one.kind != two.kind:
+            what = f'column "{name}" is {one.kind} in one part of the data and {two.kind} in another'
+            raise ArtifactError(what, allowed="one kind in all parts", next="convert it in load, or mend the data")
+        most = _most(one.kind)
+        both = one.histogram.merged(two.histogram, most) if two.histogram.total else one.histogram
+        associations = [side.target for side in (one, two) if side.histogram.total]
+        return ColumnProfile(
+            kind=one.kind,
+            rows=one.rows + two.rows,
+            missing=one.missing + two.missing,
+            histogram=both,
+            names=_coarser(((one.histogram, one.names), (two.histogram, two.names)), both),
+            moments=_both(one.moments, two.moments),
+            target=associations[0].merged(associations[-1]) if _two(associations) else _only(associations),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        keys = self.histogram.keys
+        first, gaps = (int(keys[0]), np.diff(keys).tolist()) if len(keys) else (0, [])
+        found: dict[str, Any] = {"kind": self.kind, "rows": self.rows, "missing": self.missing}
+        found |= {"level": self.histogram.level, "first": first, "gaps": gaps, "counts": self.histogram.counts.tolist()}
+        if self.kind == "category":
+            found["names"] = [self.names.get(int(key)) for key in keys]
+        if self.moments:
+            found["moments"] = vars(self.moments)
+        return found | ({"target": self.target.to_json()} if self.target else {})
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ColumnProfile:
+        """What `to_json` gave."""
+        counts = np.array(data["counts"], dtype=np.int64)
+        keys = np.cumsum([data["first"], *data["gaps"]], dtype=np.int64)[: len(counts)]
+        names = {int(key): name for key, name in zip(keys, data.get("names", ()), strict=False) if name is not None}
+        return ColumnProfile(
+            kind=data["kind"],
+            rows=data["rows"],
+            missing=data["missing"],
+            histogram=Histogram(data["level"], keys, counts),
+            names=names,
+            moments=Moments(**data["moments"]) if "moments" in data else None,
+            target=Association.from_json(data["target"]) if "target" in data else None,
+        )
 
 
-def numbers(column: pd.Series[Any]) -> np.ndarray:
-    """The column as floats of shape (rows,); NaN where a value is missing or is no number."""
-    values = column if pd.api.types.is_numeric_dtype(column) else pd.to_numeric(column.astype(object), errors="coerce")
-    return values.to_numpy(dtype=float, na_value=np.nan)
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """All columns of some data, the target among them."""
+
+    rows: int
+    target: str
+    columns: Mapping[str, ColumnProfile]
+
+    def merged(self, other: Profile) -> Profile:
+        """The profile of the rows of both.
+
+        Raises:
+            ArtifactError: They have other columns, or a column is of another kind.
+        """
+        if set(self.columns) != set(other.columns):
+            different = sorted(set(self.columns) ^ set(other.columns))
+            raise ArtifactError(f"the parts of the data have other columns: {', '.join(different[:5])}")
+        columns = {name: column.merged(other.columns[name], name) for name, column in self.columns.items()}
+        return Profile(rows=self.rows + other.rows, target=self.target, columns=columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, with the version of their schema."""
+        columns = {name: column.to_json() for name, column in self.columns.items()}
+        return {"schema_version": SCHEMA_VERSION, "rows": self.rows, "target": self.target, "columns": columns}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Profile:
+        """What `to_json` gave.
+
+        Raises:
+            OldProfile: Another version wrote it.
+            ArtifactError: It is damaged.
+        """
+        version = data.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise OldProfile(f"a data profile of version {version}", allowed=str(SCHEMA_VERSION), next="make it anew")
+        try:
+            columns = {name: ColumnProfile.from_json(column) for name, column in data["columns"].items()}
+            return Profile(rows=data["rows"], target=data["target"], columns=columns)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(f"a damaged data profile: {type(error).__name__} {error}", next="make it anew") from None
 
 
-def bin_counts(values: np.ndarray, edges: list[float]) -> list[int]:
-    """How many of `values` (no NaN) fall into each of the len(edges) + 1 bins."""
-    counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
-    return [int(count) for count in counts]
+def profile_of(frame: pd.DataFrame, target: str, like: Profile | None = None) -> Profile:
+    """The profile of all columns of `frame`.
+
+    Args:
+        frame: Any number of rows.
+        target: Name of the target, one of the columns.
+        like: Its kinds are taken, for values that went through JSON (strings, objects, None); a column it lacks is
+            left out, a column that `frame` lacks is missing throughout.
+    """
+    kinds = {name: column.kind for name, column in like.columns.items()} if like else {}
+    names = list(kinds) if like else [str(name) for name in frame.columns]
+    truth = values_of(frame[target], kinds.get(target)) if target in frame.columns else None
+
+    def one(name: str) -> ColumnProfile:
+        if name not in frame.columns:
+            return _absent(kinds[name], len(frame))
+        values = truth if name == target and truth is not None else values_of(frame[name], kinds.get(name))
+        return _column(values, None if name == target else truth)
+
+    return Profile(rows=len(frame), target=target, columns={name: one(name) for name in names})
 
 
-def category_counts(column: pd.Series[Any]) -> dict[str, int]:
-    """Count of each value, by its name in JSON, the most frequent first; missing values left out."""
-    totals: dict[str, int] = {}
-    for value, count in column.value_counts(sort=False).items():
-        name = key(value)
-        totals[name] = totals.get(name, 0) + count
-    return dict(sorted(((n, c) for n, c in totals.items() if c), key=lambda item: (-item[1], item[0])))
+def _column(values: Values, target: Values | None) -> ColumnProfile:
+    found = histogram(values.keys, values.counts, _most(values.kind))
+    return ColumnProfile(
+        kind=values.kind,
+        rows=values.rows,
+        missing=values.missing,
+        histogram=found,
+        names=_alone(values, found.level),
+        moments=_moments(values.numbers),
+        target=associate(values.side, target.side) if target else None,
+    )
 
 
-def key(value: Hashable) -> str:
-    """The name of a category: 3, 3.0 and "3" are the same, as they are once they went through JSON."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(value).lower()
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
+def _absent(kind: Kind, rows: int) -> ColumnProfile:
+    nothing = histogram(np.zeros(0, dtype=np.int64))
+    return ColumnProfile(
+        kind=kind, rows=rows, missing=rows, histogram=nothing, names={}, moments=None, target=None
+    )
 
 
-def _column(column: pd.Series[Any]) -> dict[str, Any]:
-    missing = int(column.isna().sum())
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
-        return {"kind": "other", "missing": missing, "present": len(column) - missing}
-    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if number and (column[:_FIRST].nunique() > _FEW or column.nunique() > _FEW):
-        return {"kind": "number", "missing": missing, **_number(numbers(column))}
-    counts = category_counts(column)
-    kept = dict(list(counts.items())[:_MOST_CATEGORIES])
-    return {"kind": "category", "missing": missing, "counts": kept, "other": sum(counts.values()) - sum(kept.values())}
+def _moments(values: np.ndarray | None) -> Moments | None:
+    if values is None:
+        return None
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return None
+    mean = float(finite.mean())
+    apart = finite - mean
+    return Moments(len(finite), mean, float(apart @ apart), float(finite.min()), float(finite.max()))
 
 
-def _number(values: np.ndarray) -> dict[str, Any]:
-    present = values[~np.isnan(values)]
-    finite = present[np.isfinite(present)]
-    # inverted_cdf picks values that occur, so heavy repetition (many zeros) gives fewer edges and no empty bins
-    quantiles = np.quantile(finite, np.arange(1, _BINS) / _BINS, method="inverted_cdf")
-    edges = [edge for edge in np.unique(quantiles).tolist() if edge < finite.max()]
-    facts = {"min": float(finite.min()), "max": float(finite.max()), "mean": float(finite.mean())}
-    return {"edges": edges, "counts": bin_counts(present, edges), **facts}
+def _both(one: Moments | None, two: Moments | None) -> Moments | None:
+    return one.merged(two) if one and two else one or two
+
+
+def _two(found: list[Association | None]) -> bool:
+    return len(found) > 1 and all(found)
+
+
+def _only(found: list[Association | None]) -> Association | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _alone(values: Values, level: int) -> dict[int, str]:
+    """Names of the bins of a column that hold a single category."""
+    if not values.names:
+        return {}
+    places, first, held = np.unique(values.keys >> np.int64(level), return_index=True, return_counts=True)
+    single = held == 1
+    return {int(place): values.names[index] for place, index in zip(places[single], first[single], strict=True)}
+
+
+def _coarser(parts: tuple[tuple[Histogram, Mapping[int, str]], ...], whole: Histogram) -> dict[int, str]:
+    """Names of the bins of a merged histogram that hold a single category."""
+    found: dict[int, str] = {}
+    mixed: set[int] = set()
+    for part, names in parts:
+        shift = whole.level - part.level
+        for key in part.keys.tolist():
+            name, place = names.get(key), key >> shift
+            if name is None or found.setdefault(place, name) != name:
+                mixed.add(place)
+    return {place: name for place, name in sorted(found.items()) if place not in mixed}
+
+
+def _most(kind: Kind) -> int:
+    return MOST_CATEGORIES if kind == "category" else 1024

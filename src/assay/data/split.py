@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,35 +15,30 @@ if TYPE_CHECKING:
 _WHERE = "pyproject.toml tool.assay.data.holdout"
 
 
-@dataclass(frozen=True)
-class Split:
-    """Two frames with the same columns, each with a fresh index, rows in their original order."""
+def holdout_rows(target: pd.Series[Any], marker: pd.Series[Any] | None, data: Data) -> np.ndarray:
+    """Which rows are held out, as `[tool.assay.data] holdout` says: booleans of shape (rows,).
 
-    train: pd.DataFrame
-    holdout: pd.DataFrame
-
-
-def split(frame: pd.DataFrame, data: Data) -> Split:
-    """Split `frame` as `[tool.assay.data] holdout` says; a marker column is removed.
+    Args:
+        target: The target of all rows.
+        marker: The column that marks the holdout, where there is one.
+        data: Share, seed and task.
 
     Raises:
         ProjectError: The marker is not true/false throughout, a side would be empty, or train lacks a class.
     """
-    if isinstance(data.holdout, str):
-        marked = _marked(frame[data.holdout])
-        frame = frame.drop(columns=data.holdout)
+    if marker is not None:
+        marked = _marked(marker)
     else:
-        marked = _drawn(frame[data.target], data.holdout, data.seed, stratified=data.task == "classification")
-    train, holdout = frame[~marked].reset_index(drop=True), frame[marked].reset_index(drop=True)
-    for name, side in (("train", train), ("holdout", holdout)):
-        if side.empty:
-            raise ProjectError(f"{name} is left without rows ({len(frame)} in all)", _WHERE, "rows on both sides")
+        marked = _drawn(target, float(data.holdout), data.seed, stratified=data.task == "classification")
+    for name, count in (("train", len(marked) - marked.sum()), ("holdout", marked.sum())):
+        if not count:
+            raise ProjectError(f"{name} is left without rows ({len(target)} in all)", _WHERE, "rows on both sides")
     if data.task == "classification":
-        _check_classes(train[data.target], holdout[data.target])
-    return Split(train, holdout)
+        _check_classes(target[~marked], target[marked])
+    return marked
 
 
-def _marked(marker: pd.Series[bool]) -> np.ndarray:
+def _marked(marker: pd.Series[Any]) -> np.ndarray:
     if not pd.api.types.is_bool_dtype(marker) or marker.isna().any():
         missing = int(marker.isna().sum())
         what = f'the marker column "{marker.name}" is {marker.dtype} with {missing} missing values'
@@ -52,7 +46,7 @@ def _marked(marker: pd.Series[bool]) -> np.ndarray:
     return marker.to_numpy(dtype=bool)
 
 
-def _drawn(target: pd.Series[str], share: float, seed: int, *, stratified: bool) -> np.ndarray:
+def _drawn(target: pd.Series[Any], share: float, seed: int, *, stratified: bool) -> np.ndarray:
     random = np.random.default_rng(seed)
     groups = pd.factorize(target, sort=True)[0] if stratified else np.zeros(len(target), dtype=int)
     marked = np.zeros(len(target), dtype=bool)
@@ -62,7 +56,7 @@ def _drawn(target: pd.Series[str], share: float, seed: int, *, stratified: bool)
     return marked
 
 
-def _check_classes(train: pd.Series[str], holdout: pd.Series[str]) -> None:
+def _check_classes(train: pd.Series[Any], holdout: pd.Series[Any]) -> None:
     unseen = sorted(set(map(str, holdout.unique())) - set(map(str, train.unique())))
     if unseen:
         raise ProjectError(f"classes only in the holdout rows: {', '.join(unseen[:5])}", _WHERE, "each class in train")

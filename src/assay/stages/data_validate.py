@@ -1,121 +1,130 @@
-"""Stage data-validate: load, check, split, profile, compare with what the model that serves was trained on."""
+"""Stage data-validate: read, check, split, profile, compare with what the model that serves was trained on.
+
+The data goes through in chunks; nothing here holds all rows, so that it may be larger than memory.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from assay.context import Context, Outcome
-from assay.data.checks import Checked, check
-from assay.data.drift import ColumnDrift, drift, worst
-from assay.data.loading import load
-from assay.data.profile import profile_of
-from assay.data.split import Split, split
-from assay.errors import ArtifactError
+from assay.data.baseline import read_baseline
+from assay.data.checks import Checks
+from assay.data.dataset import DatasetWriter
+from assay.data.domain import classifier_auc
+from assay.data.drift import drift, overview
+from assay.data.leakage import leakage
+from assay.data.plots import drift_plots
+from assay.data.scan import scan
+from assay.data.sources import open_source
 from assay.gates import Observed
 from assay.reports import write_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from assay.config import Data
+    from assay.data.baseline import Baseline
+    from assay.data.checks import Checked, Finding
+    from assay.data.dataset import Counted
+    from assay.data.drift import ColumnDrift
+    from assay.data.scan import Scanned
+
+_SHOWN = 3
+_CLASSIFIER = "data.drift.classifier"
+_FEWEST = 100
 
 
 def run(context: Context) -> Outcome:
     """Measure the data and write dataset and data-report."""
     data = context.config.data
-    frame = load(context.config, context.project)
-    rows = split(frame, data)
-    marker = [data.holdout] if isinstance(data.holdout, str) else []
-    columns = frame.drop(columns=marker)
-    checked = check(columns, data.schema, strict=data.strict)
-    profile = profile_of(rows.train, data.target)
-    before = _baseline(context)
-    moved = {} if before is None else drift(before, rows.train)
-    fingerprint = _write_dataset(context.output("dataset"), rows, data)
-    _write_report(context.output("data-report"), checked, profile, moved)
-    observed = _schema(checked) | _quality(columns, rows) | {"data.drift.psi": _drift(moved)}
-    counts = {"train": len(rows.train), "holdout": len(rows.holdout)}
-    message = f"{len(frame)} rows ({counts['train']} train, {counts['holdout']} holdout), {columns.shape[1]} columns"
-    message += "" if data.schema else "; no rules in [tool.assay.data.schema]"
-    summary = {"rows": counts, "fingerprint": fingerprint}
-    print(f"{message}, fingerprint {fingerprint[:12]}")
-    return Outcome(observed=observed, message=message, summary=summary)
+    source = open_source(context.config, context.project, context.input("fetched") if context.has("fetched") else None)
+    before = read_baseline(context.input("baseline"))
+    checks = Checks(data, context.output("data-report") / "failures.parquet", before.now)
+    with DatasetWriter(context.output("dataset"), data) as writer:
+        seen = scan(source, data, checks, writer)
+    counted, checked = writer.finish(), checks.result()
+    moved = drift(before.profile, seen.train, data.drift) if before.profile else {}
+    _write_report(context, checked, seen, before, moved)
+    observed = _schema(checked) | _quality(data, seen, counted) | _drift(data, before, moved)
+    if _CLASSIFIER in context.limits:
+        observed[_CLASSIFIER] = _classifier(data, before, seen)
+    message = f"{source.rows} rows ({counted.rows['train']} train, {counted.rows['holdout']} holdout)"
+    message += f", {len(seen.train.columns)} columns" + ("" if data.schema else "; no rules in [tool.assay.data.schema]")
+    print(f"{message}, from {source.where}, fingerprint {counted.fingerprint[:12]}")
+    facts = {"rows": counted.rows, "fingerprint": counted.fingerprint, "source": source.where}
+    return Outcome(observed=observed, message=message, summary=facts | {"drift": drift_rows(moved)})
 
 
 def _schema(checked: Checked) -> dict[str, Observed]:
-    observed = {}
-    for code in checked.codes:
-        broken = [finding for finding in checked.findings if finding.code == code]
-        texts = [f"{f.column} {f.count} ({', '.join(map(str, f.examples[:3]))})" for f in broken]
-        more = f" and {len(texts) - 3} more columns" if len(texts) > 3 else ""  # noqa: PLR2004 - what fits in a table
-        total = sum(finding.count for finding in broken)
-        observed[f"data.schema.{code}"] = Observed(total, message="; ".join(texts[:3]) + more)
+    failed = [finding for finding in checked.findings if finding.severity == "fail"]
+    warned = [finding for finding in checked.findings if finding.severity == "warn"]
+    observed = {f"data.schema.{code}": _broken([f for f in failed if f.code == code]) for code in checked.codes}
+    return observed | {"data.schema.warnings": _broken(warned)}
+
+
+def _broken(findings: Sequence[Finding]) -> Observed:
+    texts = [f"{f.column} {f.count} ({', '.join(map(str, f.examples[:_SHOWN]))})" for f in findings]
+    more = f" and {len(texts) - _SHOWN} more columns" if len(texts) > _SHOWN else ""
+    return Observed(sum(finding.count for finding in findings), message="; ".join(texts[:_SHOWN]) + more)
+
+
+def _quality(data: Data, seen: Scanned, counted: Counted) -> dict[str, Observed]:
+    missing = seen.missing
+    alone = leakage(seen.sample, data.target, regression=data.task == "regression")
+    observed = {
+        "data.quality.rows": Observed(sum(counted.rows.values())),
+        "data.quality.duplicates": Observed(counted.duplicates),
+        "data.quality.missing": Observed(max(missing.values()), message=f"most: {_most(missing)}"),
+        "data.quality.overlap": Observed(counted.overlap),
+        "data.quality.leakage": Observed(max(alone.values()), message=f"most: {_most(alone)}"),
+    }
+    if seen.classes is not None:
+        least = seen.classes.idxmin()
+        share = float(seen.classes.min() / seen.classes.sum())
+        observed["data.quality.class_share"] = Observed(share, message=f"rarest: {least}, {seen.classes.min()} rows")
     return observed
 
 
-def _quality(frame: pd.DataFrame, rows: Split) -> dict[str, Observed]:
-    missing = frame.isna().mean()
-    trained = _row_hashes(rows.train)
-    return {
-        "data.quality.rows": Observed(len(frame)),
-        "data.quality.duplicates": Observed(float(_row_hashes(frame).duplicated().mean())),
-        "data.quality.missing": Observed(float(missing.max()), message=f"most: {missing.idxmax()}"),
-        "data.quality.overlap": Observed(float(_row_hashes(rows.holdout).isin(trained).mean())),
-    }
+def _most(values: Mapping[str, float]) -> str:
+    ranked = sorted(values.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
+    return ", ".join(f"{name} {value:.3g}" for name, value in ranked)
 
 
-def _drift(moved: dict[str, ColumnDrift]) -> Observed:
+def _drift(data: Data, before: Baseline, moved: Mapping[str, ColumnDrift]) -> dict[str, Observed]:
+    names = ("columns", "share", "psi", "target")
     if not moved:
-        return Observed(None, no_champion=True, message="no model serves yet and no baseline is committed")
-    largest, which = worst(moved)
-    return Observed(largest, message=which)
+        return {f"data.drift.{name}": Observed(None, no_champion=True, message=before.missing) for name in names}
+    return {f"data.drift.{name}": seen for name, seen in overview(moved, data.target).items()}
 
 
-def _baseline(context: Context) -> dict[str, Any] | None:
-    path = context.input("baseline") / "profile.json"
-    return _read(path) if path.exists() else None
+def _classifier(data: Data, before: Baseline, seen: Scanned) -> Observed:
+    if before.samples is None:
+        return Observed(None, no_champion=True, message="no model serves whose sample rows could be told apart")
+    here = seen.held.drop(columns=data.target)
+    rows = min(len(before.samples), len(here))
+    if rows < _FEWEST:
+        return Observed(0.5, inconclusive=True, message=f"{rows} rows, at least {_FEWEST} are needed on both sides")
+    return Observed(classifier_auc(before.samples, here), message=f"{len(before.samples)} against {len(here)} rows")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        profile = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtifactError(f"not a data profile: {error}", where=path.name) from None
-    if not isinstance(profile, dict):
-        raise ArtifactError(f"not a data profile but a {type(profile).__name__}", where=path.name)
-    return profile
+def drift_rows(moved: Mapping[str, ColumnDrift]) -> list[dict[str, Any]]:
+    """The columns that drifted, for the report, the worst first."""
+    worst = sorted(((name, m) for name, m in moved.items() if m.drifted), key=lambda item: (-item[1].psi, item[0]))
+    return [{"column": name, "psi": change.psi, "why": change.why} for name, change in worst]
 
 
-def _row_hashes(frame: pd.DataFrame) -> pd.Series[int]:
-    return pd.util.hash_pandas_object(frame, index=False)
+def _write_report(
+    context: Context, checked: Checked, seen: Scanned, before: Baseline, moved: Mapping[str, ColumnDrift]
+) -> None:
+    folder = context.output("data-report")
+    write_json(folder / "profile.json", seen.train.to_json())
+    columns = {name: asdict(change) for name, change in moved.items()}
+    write_json(folder / "data-report.json", {"checks": _plain(checked.findings), "drift": columns})
+    if before.profile:
+        drift_plots(before.profile, seen.train, dict(moved), folder / "plots")
 
 
-def _write_dataset(folder: Path, rows: Split, data: Data) -> str:
-    total = hashlib.sha256()
-    for name, side in (("train", rows.train), ("holdout", rows.holdout)):
-        side.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-        total.update(f"{name} {[(column, str(kind)) for column, kind in side.dtypes.items()]}\n".encode())
-        total.update(_row_hashes(side).to_numpy().astype("<u8").tobytes())
-    facts = {
-        "fingerprint": total.hexdigest(),
-        "rows": {"train": len(rows.train), "holdout": len(rows.holdout)},
-        "columns": {str(name): str(kind) for name, kind in rows.train.dtypes.items()},
-        "target": data.target,
-        "task": data.task,
-        "positive": data.positive,
-    }
-    write_json(folder / "dataset.json", facts)
-    return total.hexdigest()
-
-
-def _write_report(folder: Path, checked: Checked, profile: dict[str, Any], moved: dict[str, ColumnDrift]) -> None:
-    write_json(folder / "profile.json", profile)
-    columns = {name: asdict(value) for name, value in moved.items()}
-    findings = [asdict(finding) for finding in checked.findings]
-    write_json(folder / "data-report.json", {"checks": findings, "drift": columns})
-    checked.failures.to_parquet(folder / "failures.parquet", index=False, compression="zstd")
+def _plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [asdict(finding) for finding in findings]

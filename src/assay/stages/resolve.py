@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ def run(context: Context) -> Outcome:
     """Write champion/ and baseline/.
 
     champion/ has champion.json and, where a model serves, its model, profile, evaluation and samples. baseline/ has the
-    data profile that drift is measured against: the champion's, else the committed one, else nothing.
+    data profile that drift is measured against (the champion's, else the committed one, else nothing), the champion's
+    sample rows, and the hour of the day where a rule of the schema asks how old the data is.
 
     Raises:
         ConfigError: `[tool.assay.data] baseline` names no file.
@@ -33,19 +35,24 @@ def run(context: Context) -> Outcome:
     folder = context.output("champion")
     if version is None:
         write_json(folder / "champion.json", _about(name, None, {}))
-        _keep_baseline(context, _committed(context))
+        _keep_baseline(context, profile=_committed(context))
         return Outcome(message="no model serves yet", summary={"champion": None})
     registry.fetch(version, folder)
     metrics = _metrics(folder)
     write_json(folder / "champion.json", _about(name, version, metrics))
-    _keep_baseline(context, folder / "profile.json")
+    _keep_baseline(context, profile=folder / "profile.json", samples=folder / "samples.json")
     return Outcome(message=f"version {version.version} serves", summary={"champion": version.version, **metrics})
 
 
-def _keep_baseline(context: Context, profile: Path | None) -> None:
+def _keep_baseline(context: Context, **files: Path | None) -> None:
     folder = context.output("baseline")
-    if profile:
-        shutil.copyfile(profile, folder / "profile.json")
+    for name, path in files.items():
+        if path:
+            shutil.copyfile(path, folder / f"{name}.json")
+    if any(rule.max_age for rule in context.config.data.schema.values()):
+        # the clock is an input like any other; to the hour, so that it spoils no cache within one
+        hour = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
+        write_json(folder / "clock.json", {"now": hour.isoformat()})
 
 
 def _committed(context: Context) -> Path | None:

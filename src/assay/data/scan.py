@@ -1,0 +1,94 @@
+"""One pass over a source: every chunk is checked, profiled, counted and written, and then forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from assay.data.profile import Profile, profile_of
+from assay.data.split import holdout_rows
+from assay.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.config import Data
+    from assay.data.checks import Checks
+    from assay.data.dataset import DatasetWriter
+    from assay.data.sources import Source
+
+_SAMPLE = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scanned:
+    """What the chunks add up to.
+
+    Attributes:
+        train: Profile of the train rows.
+        holdout: Profile of the holdout rows.
+        classes: Rows by class; None for regression.
+        sample: Evenly spaced rows of all, about 50,000 at most.
+        held: Those of the sample that are in the holdout.
+    """
+
+    train: Profile
+    holdout: Profile
+    classes: pd.Series[int] | None
+    sample: pd.DataFrame
+    held: pd.DataFrame
+
+    @property
+    def missing(self) -> dict[str, float]:
+        """Share of missing values by column, 0 to 1."""
+        rows = self.train.rows + self.holdout.rows
+        other = self.holdout.columns
+        return {name: (c.missing + other[name].missing) / rows for name, c in self.train.columns.items()}
+
+
+def scan(source: Source, data: Data, checks: Checks, writer: DatasetWriter) -> Scanned:
+    """Read `source` once; `checks` and `writer` see every row.
+
+    Raises:
+        ProjectError: The split is not possible, or the data changed meanwhile.
+    """
+    target = source.column(data.target)
+    marker = data.holdout if isinstance(data.holdout, str) else None
+    held = holdout_rows(target, source.column(marker) if marker else None, data)
+    step = max(1, source.rows // _SAMPLE)
+    profiles: dict[str, list[Profile]] = {"train": [], "holdout": []}
+    samples: list[pd.DataFrame] = []
+    for chunk in source.chunks():
+        rows = chunk.drop(columns=marker) if marker else chunk
+        checks.add(rows)
+        samples.append(rows[rows.index % step == 0])
+        here = held[rows.index]
+        for side, part in (("train", rows[~here]), ("holdout", rows[here])):
+            if len(part):
+                profiles[side].append(profile_of(part, data.target))
+                writer.add(side, part)
+    _check_whole(sum(p.rows for side in profiles.values() for p in side), source)
+    sample = pd.concat(samples)
+    classes = None if data.task == "regression" else target.value_counts()
+    return Scanned(
+        train=_merged(profiles["train"]),
+        holdout=_merged(profiles["holdout"]),
+        classes=classes,
+        sample=sample,
+        held=sample[held[sample.index]],
+    )
+
+
+def _merged(profiles: Sequence[Profile]) -> Profile:
+    whole = profiles[0]
+    for profile in profiles[1:]:
+        whole = whole.merged(profile)
+    return whole
+
+
+def _check_whole(seen: int, source: Source) -> None:
+    if seen != source.rows:
+        what = f"{source.where} gave {seen} rows after it had announced {source.rows}"
+        raise ProjectError(what, source.where, next="it changed while it was read: run again")

@@ -1,0 +1,61 @@
+"""A feature that has seen the target is told from one that only helps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from assay.data.leakage import leakage
+
+N = 4000
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    x = random.normal(size=N)
+    y = np.where(x + random.normal(size=N) > 0, "yes", "no")
+    return pd.DataFrame({"x": x, "id": [f"row {n}" for n in range(N)], "noise": random.normal(size=N), "y": y})
+
+
+def test_honest_features_score_low_and_identifiers_nothing(rows: pd.DataFrame) -> None:
+    scores = leakage(rows, "y", regression=False)
+    assert list(scores)[0] == "x"
+    assert 0.3 < scores["x"] < 0.6
+    assert scores["id"] == 0
+    assert scores["noise"] < 0.1
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        pytest.param(lambda y: y.map({"yes": 1, "no": 0}), id="number"),
+        pytest.param(lambda y: y.str.upper().astype("category"), id="category"),
+        pytest.param(lambda y: y.map({"yes": "paid", "no": None}), id="missing for one class"),
+        pytest.param(lambda y: np.random.default_rng(1).normal(size=N) + 20 * (y == "yes"), id="two clouds"),
+        pytest.param(lambda y: pd.Series([b"a" if v == "yes" else b"b" for v in y], dtype=object), id="bytes"),
+    ],
+)
+def test_leaks_of_a_class(rows: pd.DataFrame, leak: object) -> None:
+    scores = leakage(rows.assign(leak=leak(rows["y"])), "y", regression=False)  # type: ignore[operator]
+    assert next(iter(scores)) == "leak"
+    assert scores["leak"] > 0.99
+
+
+def test_leaks_of_a_number(rows: pd.DataFrame) -> None:
+    target = np.random.default_rng(2).gamma(2, 100, size=N)
+    frame = rows[["x", "id"]].assign(cents=target * 100, y=target)
+    scores = leakage(frame, "y", regression=True)
+    assert scores["cents"] > 0.99
+    assert scores["x"] < 0.1
+    assert scores["id"] < 0.1
+
+
+def test_a_rare_class_alone_does_not_make_a_constant_look_good() -> None:
+    y = pd.Series(["no"] * 990 + ["yes"] * 10)
+    assert leakage(pd.DataFrame({"constant": 1, "y": y}), "y", regression=False) == {"constant": 0}
+
+
+def test_two_rows() -> None:
+    assert leakage(pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}), "y", regression=False)["x"] == 0
