@@ -75,18 +75,22 @@ class Association:
 
 
 def associate(column: Side, target: Side) -> Association | None:
-    """The association of two sides with the same rows; None where there are too many classes."""
+    """The association of two sides with the same rows; None where nothing can be said."""
     if max(len(column.classes), len(target.classes)) > MOST_CLASSES:
         return None
-    if column.numbers is not None and target.numbers is not None:
-        return Association("pearson", _products(column.numbers, target.numbers))
-    if column.numbers is None and target.numbers is None:
-        return Association("cramers_v", _table(column, target))
-    number, classes = (column, target) if column.numbers is not None else (target, column)
-    return Association("correlation_ratio", _by_class(number, classes))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if column.numbers is not None and target.numbers is not None:
+            return _bounded("pearson", _products(column.numbers, target.numbers))
+        if column.numbers is None and target.numbers is None:
+            return _bounded("cramers_v", _table(column, target))
+        number, classes = (column, target) if column.numbers is not None else (target, column)
+        return _bounded("correlation_ratio", _by_class(number, classes))
 
 
 def _bounded(measure: str, cells: Mapping[tuple[str, ...], Cell]) -> Association | None:
+    """The association, unless there are too many classes, or squares so large that they have no float."""
+    if not all(np.isfinite(cell).all() for cell in cells.values()):
+        return None
     widest = max((len({key[side] for key in cells}) for key in list(cells)[:1] for side in range(len(key))), default=0)
     return Association(measure, cells) if widest <= MOST_CLASSES else None
 

@@ -102,9 +102,8 @@ class ColumnProfile:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         keys = self.histogram.keys
-        first, gaps = (int(keys[0]), np.diff(keys).tolist()) if len(keys) else (0, [])
         found: dict[str, Any] = {"kind": self.kind, "rows": self.rows, "missing": self.missing}
-        found |= {"level": self.histogram.level, "first": first, "gaps": gaps, "counts": self.histogram.counts.tolist()}
+        found |= {"level": self.histogram.level, **_packed(keys), "counts": _line(self.histogram.counts)}
         if self.kind == "category":
             found["names"] = [self.names.get(int(key)) for key in keys]
         if self.moments:
@@ -114,8 +113,9 @@ class ColumnProfile:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ColumnProfile:
         """What `to_json` gave."""
-        counts = np.array(data["counts"], dtype=np.int64)
-        keys = np.cumsum([data["first"], *data["gaps"]], dtype=np.int64)[: len(counts)]
+        counts = np.array(data["counts"].split(), dtype=np.int64)
+        gaps = np.array(data["gaps"].split(), dtype=np.int64) << np.int64(data["unit"])
+        keys = np.cumsum([data["first"], *gaps], dtype=np.int64)[: len(counts)]
         names = {int(key): name for key, name in zip(keys, data.get("names", ()), strict=False) if name is not None}
         return ColumnProfile(
             kind=data["kind"],
@@ -193,6 +193,18 @@ def profile_of(frame: pd.DataFrame, target: str, like: Profile | None = None) ->
     return Profile(rows=len(frame), target=target, columns={name: one(name) for name in names})
 
 
+def _packed(keys: np.ndarray) -> dict[str, int | str]:
+    """Keys as the first one and the gaps between them, counted in powers of two that divide them all."""
+    gaps = np.diff(keys)
+    together = int(np.bitwise_or.reduce(gaps)) if len(gaps) else 0
+    unit = (together & -together).bit_length() - 1 if together else 0
+    return {"first": int(keys[0]) if len(keys) else 0, "unit": unit, "gaps": _line(gaps >> np.int64(unit))}
+
+
+def _line(numbers: np.ndarray) -> str:
+    return " ".join(map(str, numbers.tolist()))
+
+
 def _column(values: Values, target: Values | None) -> ColumnProfile:
     found = histogram(values.keys, values.counts, _most(values.kind))
     return ColumnProfile(
@@ -219,9 +231,12 @@ def _moments(values: np.ndarray | None) -> Moments | None:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return None
-    mean = float(finite.mean())
-    apart = finite - mean
-    return Moments(len(finite), mean, float(apart @ apart), float(finite.min()), float(finite.max()))
+    # squares of what lies beyond 1e154 have no float
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(finite.mean())
+        apart = finite - mean
+        m2 = float(apart @ apart)
+    return Moments(len(finite), mean, m2, float(finite.min()), float(finite.max())) if np.isfinite(m2) else None
 
 
 def _both(one: Moments | None, two: Moments | None) -> Moments | None:
