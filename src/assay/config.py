@@ -121,7 +121,7 @@ class Drift:
     """`[tool.assay.data.drift]`: how far a column may move before it counts as drifted; any one measure suffices."""
 
     psi: float = key("population stability index", 0.2, check=between(0, 100))
-    jensen_shannon: float = key("Jensen-Shannon distance, base 2, 0 to 1", 0.1, check=between(0, 1))
+    jensen_shannon: float = key("Jensen-Shannon distance, 0 to 0.833", 0.1, check=between(0, 1))
     wasserstein: float = key("Wasserstein distance in standard deviations of before", 0.1, check=between(0, 1e9))
     kolmogorov_smirnov: float = key("largest difference of the two distribution functions", 0.1, check=between(0, 1))
     cramers_v: float = key("effect size of the chi-square test on categories", 0.1, check=between(0, 1))

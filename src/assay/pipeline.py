@@ -106,7 +106,7 @@ STAGES = (
             Gate("data.drift.columns", "features that drifted against the baseline", Limit(max=0, severity="warn")),
             Gate("data.drift.share", "share of the features that drifted"),
             Gate("data.drift.psi", "largest population stability index of a column against the baseline"),
-            Gate("data.drift.target", "Jensen-Shannon distance of the target"),
+            Gate("data.drift.target", "Jensen-Shannon distance of the target, 0 to 0.833"),
             Gate("data.drift.classifier", "ROC AUC of a classifier that tells rows of the champion's holdout from these"),
         ),
     ),

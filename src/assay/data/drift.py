@@ -32,7 +32,7 @@ class ColumnDrift:
     Attributes:
         kind: number, time or category, as it was before.
         psi: Population stability index, missing values a bin of their own, less what chance adds; never below 0.
-        jensen_shannon: Distance, base 2, 0 to 1, of the values that are there.
+        jensen_shannon: Distance, 0 to 0.833, of the values that are there.
         wasserstein: Of numbers and times, in standard deviations of before; None without any spread.
         kolmogorov_smirnov: Of numbers and times, the largest difference of the distribution functions.
         ks_p: Probability of that by chance; shown, never decisive.
@@ -80,22 +80,28 @@ def drift(before: Profile, now: Profile, limits: Drift, sample: int | None = Non
 def overview(moved: Mapping[str, ColumnDrift], target: str) -> dict[str, Observed]:
     """What the gates on drift hold their limits against: `columns`, `share`, `psi` and `target`."""
     features = {name: change for name, change in moved.items() if name != target}
-    drifted = sorted(name for name, change in features.items() if change.drifted)
+    gone = sorted(name for name, change in features.items() if change.drifted)
     unknown = sum(change.drifted is None for change in moved.values())
     few = unknown > 0
     note = f"too few rows to tell for {unknown} of {len(moved)} columns" if few else ""
-    told = note or ", ".join(drifted[:_NAMED]) + (f" and {len(drifted) - _NAMED} more" if len(drifted) > _NAMED else "")
+    told = note or _listed(tuple(gone), _NAMED)
     ranked = sorted(moved.items(), key=lambda item: (-item[1].psi, item[0]))[:3]
     worst = "most: " + ", ".join(f"{name} {change.psi:.3f}" for name, change in ranked)
     found = {
-        "columns": Observed(len(drifted), message=told, inconclusive=few),
-        "share": Observed(len(drifted) / max(len(features), 1), message=told, inconclusive=few),
+        "columns": Observed(len(gone), message=told, inconclusive=few),
+        "share": Observed(len(gone) / max(len(features), 1), message=told, inconclusive=few),
         "psi": Observed(ranked[0][1].psi if ranked else 0.0, message=note or worst, inconclusive=few),
     }
     if target in moved:
         change = moved[target]
         found["target"] = Observed(change.jensen_shannon, message=change.why, inconclusive=change.drifted is None)
     return found
+
+
+def drifted(moved: Mapping[str, ColumnDrift]) -> list[dict[str, object]]:
+    """The columns that drifted, for people: `column`, `psi` and `why`, the worst first."""
+    worst = sorted((item for item in moved.items() if item[1].drifted), key=lambda item: (-item[1].psi, item[0]))
+    return [{"column": name, "psi": change.psi, "why": change.why} for name, change in worst]
 
 
 def _column(before: ColumnProfile, now: ColumnProfile | None, limits: Drift, sample: int) -> ColumnDrift:
@@ -181,7 +187,7 @@ def _ordered(pair: _Pair, old: np.ndarray, new: np.ndarray, limits: Drift) -> tu
 
 def _categories(pair: _Pair, old: np.ndarray, new: np.ndarray, limits: Drift) -> tuple[dict[str, object], list[str]]:
     js, real = measures.jensen_shannon(old, new), _differ(pair, old, new)
-    statistic, freedom = measures.chi_square(old, new)
+    statistic, freedom = measures.chi_square(pair.bins.before, pair.bins.now)
     v = measures.cramers_v(statistic, int(old.sum() + new.sum()))
     (before, now), total = pair.sizes, pair.now.histogram.total
     fresh, fresh_rows = _only_in(pair, pair.bins.now, pair.bins.before, before)

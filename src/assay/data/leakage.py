@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from assay.data.profile import numbers
+from assay.data.columns import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,7 @@ def psi(before: np.ndarray, now: np.ndarray) -> float:
 
 
 def jensen_shannon(before: np.ndarray, now: np.ndarray) -> float:
-    """Jensen-Shannon distance, base 2, 0 to 1 (scipy.spatial.distance.jensenshannon); 0 where a side is empty."""
+    """Jensen-Shannon distance, 0 to 0.833 (scipy.spatial.distance.jensenshannon); 0 where a side is empty."""
     if not before.sum() or not now.sum():
         return 0.0
     p, q = before / before.sum(), now / now.sum()
@@ -82,7 +82,7 @@ def beyond_chance(statistic: float, freedom: int) -> bool:
     """True where a chi-square statistic is larger than chance makes it once in ten thousand times."""
     if not freedom:
         return False
-    # Wilson and Hilferty's quantile of the chi-square distribution, within 1 % here
+    # Wilson and Hilferty's quantile of the chi-square distribution, within 5 % here
     part = 2 / (9 * freedom)
     return statistic > freedom * (1 - part + _Z * np.sqrt(part)) ** 3
 
@@ -106,4 +106,4 @@ def _cdf(counts: np.ndarray) -> np.ndarray:
 
 def _entropy(p: np.ndarray, q: np.ndarray) -> float:
     used = p > 0
-    return float((p[used] * np.log2(p[used] / q[used])).sum())
+    return float((p[used] * np.log(p[used] / q[used])).sum())

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from assay.reports import Entry, RunReport
 
 
+_IMAGES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
 def run_html(run: RunReport, folder: Path) -> str:
     """The page for `run`; plots are taken from the stages' folders below `folder`."""
     origin = [f"run {run.id}", f"trigger {run.trigger}", run.started, f"commit {run.commit}" if run.commit else ""]
@@ -99,10 +102,10 @@ def _summary(values: Mapping[str, Any]) -> str:
 
 
 def _plots(folder: Path) -> str:
-    images = [_image(path) for path in sorted(folder.glob("*/plots/*.png"))]
+    images = [_image(path) for path in sorted(folder.glob("*/plots/*")) if path.suffix in _IMAGES]
     return f'<div class="plots">{"".join(images)}</div>' if images else ""
 
 
 def _image(path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{escape(path.stem.replace("_", " "))}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{escape(path.stem.replace("_", " "))}" src="data:{_IMAGES[path.suffix]};base64,{data}">'

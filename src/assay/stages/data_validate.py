@@ -13,7 +13,7 @@ from assay.data.baseline import read_baseline
 from assay.data.checks import Checks
 from assay.data.dataset import DatasetWriter
 from assay.data.domain import classifier_auc
-from assay.data.drift import drift, overview
+from assay.data.drift import drift, drifted, overview
 from assay.data.leakage import leakage
 from assay.data.plots import drift_plots
 from assay.data.scan import scan
@@ -54,7 +54,7 @@ def run(context: Context) -> Outcome:
     message += f", {len(seen.train.columns)} columns" + ("" if data.schema else "; no rules in [tool.assay.data.schema]")
     print(f"{message}, from {source.where}, fingerprint {counted.fingerprint[:12]}")
     facts = {"rows": counted.rows, "fingerprint": counted.fingerprint, "source": source.where}
-    return Outcome(observed=observed, message=message, summary=facts | {"drift": drift_rows(moved)})
+    return Outcome(observed=observed, message=message, summary=facts | {"drift": drifted(moved)})
 
 
 def _schema(checked: Checked) -> dict[str, Observed]:
@@ -107,12 +107,6 @@ def _classifier(data: Data, before: Baseline, seen: Scanned) -> Observed:
     if rows < _FEWEST:
         return Observed(0.5, inconclusive=True, message=f"{rows} rows, at least {_FEWEST} are needed on both sides")
     return Observed(classifier_auc(before.samples, here), message=f"{len(before.samples)} against {len(here)} rows")
-
-
-def drift_rows(moved: Mapping[str, ColumnDrift]) -> list[dict[str, Any]]:
-    """The columns that drifted, for the report, the worst first."""
-    worst = sorted(((name, m) for name, m in moved.items() if m.drifted), key=lambda item: (-item[1].psi, item[0]))
-    return [{"column": name, "psi": change.psi, "why": change.why} for name, change in worst]
 
 
 def _write_report(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.config import to_seconds
 from assay.context import Context, Outcome
-from assay.data.drift import ColumnDrift, drift, worst
+from assay.data.columns import name_of, numbers
+from assay.data.drift import ColumnDrift, drift, drifted, overview
 from assay.data.logs import Logs, read_logs
-from assay.data.profile import key, numbers
+from assay.data.plots import drift_plots
+from assay.data.profile import OldProfile, Profile, profile_of
 from assay.errors import ArtifactError, ConfigError
 from assay.gates import Observed
 from assay.reports import write_json
@@ -21,6 +23,8 @@ from assay.reports import write_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+_DRIFT = ("monitor.drift.columns", "monitor.drift.psi")
+_OLD = "the data profile of the model that serves is of another version of Assay"
 _NOTHING_SERVES = "no model serves and there are no prediction logs, nothing to look at"
 
 
@@ -30,12 +34,12 @@ class Serving:
 
     Attributes:
         name: For people: "champion v3".
-        profile: Data profile of its train rows.
+        profile: Data profile of its train rows; None where another version of Assay made it.
         metrics: Its metrics on the holdout, where they are known.
     """
 
     name: str
-    profile: dict[str, Any]
+    profile: Profile | None
     metrics: dict[str, float]
 
 
@@ -51,24 +55,30 @@ def run(context: Context) -> Outcome:
     logs = read_logs(folder, since)
     # a thousand answers to the same forty rows tell as much about their distribution as the forty do
     distinct = len(logs.features.map(repr).drop_duplicates())
-    moved = _moved(serving, logs, distinct)
+    profile = serving.profile if serving else None
+    window = _window(profile, logs)
     least = context.config.monitor.min_rows
+    limits = replace(context.config.data.drift, min_rows=least)
+    moved = drift(profile, window, limits, distinct) if profile and window else {}
     observed = {
         "monitor.volume": Observed(logs.requests, message=_volume(logs, context.config.monitor.window)),
         "monitor.errors": _errors(logs),
-        "monitor.drift.psi": _drift(serving, moved, distinct, least),
+        **_drift(serving, moved, distinct, least),
         **_performance(serving, logs, least),
     }
+    if profile and window:
+        drift_plots(profile, window, moved, context.output("monitor-report") / "plots")
     name = serving.name if serving else "no model"
     _write(context, logs, moved, observed, name)
     message = f"{logs.requests} predictions in {context.config.monitor.window}, against {name}"
     print(f"{message}; {logs.broken} broken lines, {logs.older} older")
     summary = {gate.removeprefix("monitor."): seen.value for gate, seen in observed.items()}
-    return Outcome(observed=observed, message=message, summary=summary | {"broken lines": logs.broken})
+    summary |= {"broken lines": logs.broken, "drift": drifted(moved)}
+    return Outcome(observed=observed, message=message, summary=summary)
 
 
 def _always() -> tuple[str, ...]:
-    return "monitor.volume", "monitor.errors", "monitor.drift.psi"
+    return "monitor.volume", "monitor.errors", *_DRIFT
 
 
 def _nothing(context: Context) -> Outcome:
@@ -92,10 +102,12 @@ def _serving(context: Context) -> Serving | None:
     return Serving(f"champion v{champion['version']}", profile, champion.get("metrics") or {})
 
 
-def _profile(path: Path) -> dict[str, Any]:
+def _profile(path: Path) -> Profile | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return Profile.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OldProfile:
+        return None
+    except (OSError, ValueError, AttributeError) as error:
         raise ArtifactError(f"the model that serves has no data profile: {error}", where=path.name) from None
 
 
@@ -110,10 +122,11 @@ def _folder(context: Context) -> Path | None:
     return traffic if traffic and traffic.is_dir() else None
 
 
-def _moved(serving: Serving | None, logs: Logs, distinct: int) -> dict[str, ColumnDrift]:
-    if serving is None or not len(logs.features):
-        return {}
-    return drift(serving.profile, logs.features.assign(**{serving.profile["target"]: logs.predictions}), distinct)
+def _window(profile: Profile | None, logs: Logs) -> Profile | None:
+    """The profile of the answered predictions, the prediction in the place of the target."""
+    if profile is None or not len(logs.features):
+        return None
+    return profile_of(logs.features.assign(**{profile.target: logs.predictions}), profile.target, like=profile)
 
 
 def _volume(logs: Logs, window: str) -> str:
@@ -128,28 +141,27 @@ def _errors(logs: Logs) -> Observed:
     return Observed(logs.failed / logs.requests, message=f"{logs.failed} of {logs.requests} requests")
 
 
-def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, least: int) -> Observed:
-    if serving is None:
-        return Observed(None, no_champion=True, message="no model serves, there is no profile to compare with")
+def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, least: int) -> dict[str, Observed]:
+    if serving is None or serving.profile is None:
+        why = "no model serves, there is no profile to compare with" if serving is None else _OLD
+        return dict.fromkeys(_DRIFT, Observed(None, no_champion=True, message=why))
     if not moved:
-        return Observed(0.0, inconclusive=True, message=f"no answered predictions, at least {least} are needed")
-    largest, which = worst(moved)
-    if rows < least:
-        return Observed(
-            largest, inconclusive=True, message=f"{rows} different rows, at least {least} are needed; {which}"
-        )
-    return Observed(largest, message=f"against {serving.name}; {which}")
+        none = Observed(0.0, inconclusive=True, message=f"no answered predictions, at least {least} are needed")
+        return dict.fromkeys(_DRIFT, none)
+    few = f"{rows} different rows, at least {least} are needed; " if rows < least else f"against {serving.name}; "
+    seen = overview(moved, serving.profile.target)
+    return {f"monitor.drift.{name}": replace(seen[name], message=few + seen[name].message) for name in ("columns", "psi")}
 
 
 def _performance(serving: Serving | None, logs: Logs, least: int) -> dict[str, Observed]:
     known = logs.labels.notna()
-    if serving is None or not known.any():
+    if serving is None or serving.profile is None or not known.any():
         return {}
     labels, predictions, rows = logs.labels[known], logs.predictions[known], int(known.sum())
-    if serving.profile["columns"][serving.profile["target"]]["kind"] == "number":
+    if serving.profile.columns[serving.profile.target].kind == "number":
         name, value = "mae", float(np.abs(numbers(labels) - numbers(predictions)).mean())
     else:
-        name, value = "accuracy", float((labels.map(key) == predictions.map(key)).mean())
+        name, value = "accuracy", float((labels.map(name_of) == predictions.map(name_of)).mean())
     few = rows < least
     message = f"{rows} labelled rows" + (f", at least {least} are needed" if few else "")
     seen = Observed(value, baseline=serving.metrics.get(name), message=message, inconclusive=few)
