@@ -96,6 +96,8 @@ class Observed:
         message: Context for people: which columns, which file, why it is missing.
         inconclusive: Too little to judge by (rows, requests); blocks like a failure, and says so.
         no_champion: There is nothing to compare with: no model serves yet, or it is this very model.
+        interval: Where the value lies with 95 % certainty, the baseline held fixed; None where that is not known. A
+            value beyond its limit whose interval reaches across it is inconclusive: too little data to tell.
     """
 
     value: float | None
@@ -103,6 +105,7 @@ class Observed:
     message: str = ""
     inconclusive: bool = False
     no_champion: bool = False
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,11 +175,14 @@ def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -
         return Verdict.ERROR, seen.message or f"the value is {seen.value}, not a finite number"
     if bound is None or not math.isfinite(bound):
         return Verdict.ERROR, seen.message or "the limit has no finite baseline to start from"
+    only_warns = limit.severity == "warn"
     if seen.inconclusive:
-        return Verdict.INCONCLUSIVE, seen.message
+        return (Verdict.WARN if only_warns else Verdict.INCONCLUSIVE), seen.message
     if seen.value >= bound if operator == ">=" else seen.value <= bound:
         return Verdict.PASS, seen.message
-    return (Verdict.WARN if limit.severity == "warn" else Verdict.FAIL), seen.message
+    if seen.interval and seen.interval[0] < bound < seen.interval[1] and not only_warns:
+        return Verdict.INCONCLUSIVE, f"{seen.message}; the limit lies inside: more holdout rows would tell"
+    return (Verdict.WARN if only_warns else Verdict.FAIL), seen.message
 
 
 def _waive(result: GateResult, waivers: tuple[Waiver, ...]) -> GateResult:

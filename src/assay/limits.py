@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import did_you_mean
 from assay.gates import Limit
+from assay.metric_names import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from assay.schema import Problem
 
 if TYPE_CHECKING:
@@ -72,11 +73,22 @@ def _add(
     for key in sorted(wrong):
         allowed = ", ".join(_SEVERITIES) if key == "severity" else "a finite number"
         problems.append(Problem((*path, key), f"{bounds[key]!r} is not allowed", allowed))
+    problems += _wrong_way(full, bounds, path)
     numbers = {k: float(v) for k, v in bounds.items() if k != "severity" and k not in wrong}
     severity = bounds.get("severity", "fail") if "severity" not in wrong else "fail"
     if not numbers and not wrong:
         problems.append(Problem(path, "a gate without a bound", ", ".join(BOUNDS)))
     limits[full] = Limit(**numbers, severity=severity)
+
+
+def _wrong_way(gate: str, bounds: Mapping[str, Any], path: tuple[str, ...]) -> list[Problem]:
+    """Bounds against the champion that would refuse the better model and let the worse one pass."""
+    metric = gate.split(".")[1]
+    if not gate.endswith(".vs_champion") or metric not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
+        return []
+    better, wrong, right = ("lower", "max_drop", "max_rise") if metric in LOWER_IS_BETTER else ("higher", "max_rise", "max_drop")
+    found = [key for key in bounds if key.startswith(wrong)]
+    return [Problem((*path, k), f"{metric} is better when it is {better}", next=f"use {k.replace(wrong, right)}") for k in found]
 
 
 def _good(key: str, value: object) -> bool:

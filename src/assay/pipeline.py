@@ -129,6 +129,7 @@ STAGES = (
         config=("name", "metrics", "data.target", "data.task", "data.positive", "data.sensitive"),
         gates=(
             Gate("model.*", "any metric on the holdout, by its name"),
+            Gate("model.overfit.*", "how much worse a metric is on the holdout than on the rows learnt from"),
             Gate("model.latency_ms.p95", "95th percentile of one single-row prediction, milliseconds"),
             Gate("model.fairness.*", "fairlearn's measure, worst of the sensitive columns"),
             Gate("model.slice.*", "a metric on the worst group of the sensitive columns"),

@@ -48,7 +48,7 @@ def test_all_errors_at_once_whole_text(tmp_path: Path) -> None:
           allowed: column to predict
         4. unknown key "targett"
           where:   pyproject.toml:8 tool.assay.data.targett
-          allowed: path, target, task, positive, holdout, seed, sensitive, baseline, strict, schema
+          allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
           next:    did you mean "target"?
         5. 1.5 is not allowed
           where:   pyproject.toml:9 tool.assay.data.holdout
@@ -146,3 +146,16 @@ def test_a_waiver_needs_a_date_and_an_approver(tmp_path: Path) -> None:
 def test_locate(path: tuple[str, ...], line: int) -> None:
     text = '[tool.a]\nb = 1\n[tool.a.c]\nd = { e = 2 }\n[tool.a."q.r"]\n'
     assert locate(text, path) == line
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        pytest.param("rmse = { vs_champion = { max_drop = 1 } }", "use max_rise", id="rmse may not drop"),
+        pytest.param("log_loss = { vs_champion = { max_drop_percent = 1 } }", "use max_rise_percent", id="percent"),
+        pytest.param("accuracy = { vs_champion = { max_rise = 0.1 } }", "use max_drop", id="accuracy may not rise"),
+    ],
+)
+def test_a_limit_that_would_refuse_the_better_model_is_an_error(tmp_path: Path, limit: str, says: str) -> None:
+    with pytest.raises(ConfigErrors, match=says):
+        project(tmp_path, f"{MINIMAL}\n[tool.assay.gates.model-validate]\n{limit}\n")

@@ -143,24 +143,30 @@ def test_drift_has_nothing_to_compare_with_at_first(project: Made) -> None:
 
 def test_drift_against_the_baseline(project: Made) -> None:
     baseline = profile_of(people(seed=1).assign(age=lambda f: f["age"] + 30), "rich")
-    seen = project.run(baseline=json.dumps(baseline)).observed["data.drift.psi"]
+    seen = project.run(baseline=json.dumps(baseline.to_json())).observed["data.drift.psi"]
     assert seen.value is not None
     assert seen.value > 1
     assert seen.message.startswith("most: age")
 
 
 def test_no_drift_against_a_baseline_of_the_same_kind(project: Made) -> None:
-    seen = project.run(baseline=json.dumps(profile_of(people(seed=1), "rich"))).observed["data.drift.psi"]
+    seen = project.run(baseline=json.dumps(profile_of(people(seed=1), "rich").to_json())).observed["data.drift.psi"]
     assert seen.value == pytest.approx(0, abs=0.05)
+
+
+def test_a_baseline_of_another_version_of_assay_blocks_nobody(project: Made) -> None:
+    seen = project.run(baseline='{"schema_version": 1, "rows": 3}').observed["data.drift.psi"]
+    assert seen.no_champion
+    assert "version 1: drift is measured again once a newer model serves" in seen.message
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param("{", "not a data profile", id="not JSON"),
-        pytest.param("[]", "not a data profile", id="not a profile"),
+        pytest.param("{", "not JSON", id="not JSON"),
+        pytest.param("[]", "not an object but a list", id="not a profile"),
         pytest.param("{}", "version None", id="no version"),
-        pytest.param('{"schema_version": 1}', "without columns", id="no columns"),
+        pytest.param('{"schema_version": 2}', "damaged data profile", id="no columns"),
     ],
 )
 def test_a_bad_baseline_is_explained(project: Made, text: str, says: str) -> None:

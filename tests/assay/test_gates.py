@@ -117,3 +117,24 @@ def test_a_waiver_says_who_and_why() -> None:
     (result,) = judge({"g": Limit(min=0.9)}, {"g": Observed(0.1)}, (waiver,))
     assert result.message == "waived until 2099-01-01 by ada: known issue 12"
     assert not result.status.blocks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "severity", "expected"),
+    [
+        pytest.param(0.80, 0.845, "fail", "fail", id="the whole interval is below"),
+        pytest.param(0.80, 0.87, "fail", "inconclusive", id="the limit lies inside"),
+        pytest.param(0.80, 0.87, "warn", "warn", id="only told"),
+    ],
+)
+def test_an_interval_across_the_limit_is_inconclusive(low: float, high: float, severity: str, expected: str) -> None:
+    seen = Observed(0.83, 0.87, interval=(low, high))
+    assert verdict(seen, Limit(max_drop=0.02, severity=severity)) == expected
+
+
+def test_a_value_within_its_limit_passes_whatever_its_interval() -> None:
+    assert verdict(Observed(0.86, 0.87, interval=(0.5, 0.99)), Limit(max_drop=0.02)) == "pass"
+
+
+def test_too_little_to_judge_by_only_warns_where_a_failure_would_only_warn() -> None:
+    assert verdict(Observed(0.0, inconclusive=True), Limit(max=0, severity="warn")) == "warn"

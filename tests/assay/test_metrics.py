@@ -53,6 +53,7 @@ def test_two_classes(tmp_path: Path) -> None:
             "brier": (0.01 + 0.04 + 0.64 + 0.09 + 0.36) / 5,
             "roc_auc": 4 / 6,
             "average_precision": 0.5 * (1 / 2) + 0.5 * (2 / 3),
+            "calibration_error": (0.1 + 0.2 + 0.6 + 0.3 + 0.8) / 5,
         }
     )
 

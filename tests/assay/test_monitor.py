@@ -23,7 +23,7 @@ target = "rich"
 [tool.assay.monitor]
 """
 NOW = dt.datetime.now(dt.UTC)
-PROFILE = profile_of(people(2000, seed=1), "rich")
+PROFILE = profile_of(people(2000, seed=1), "rich").to_json()
 
 
 def _lines(frame: pd.DataFrame, **more: Any) -> list[dict[str, Any]]:
@@ -59,7 +59,8 @@ def test_quiet_traffic(folder: Path) -> None:
     _write(folder / "logs", *_lines(people(500, seed=2)))
     outcome = _run(folder)
     values = {name: seen.value for name, seen in outcome.observed.items()}
-    assert values == {"monitor.volume": 500, "monitor.errors": 0, "monitor.drift.psi": pytest.approx(0, abs=0.05)}
+    drift = {"monitor.drift.columns": 0, "monitor.drift.psi": pytest.approx(0, abs=0.05)}
+    assert values == {"monitor.volume": 500, "monitor.errors": 0, **drift}
     assert {gate["status"] for gate in _report(folder)["gates"]} == {"pass"}
 
 
@@ -182,7 +183,7 @@ def test_a_model_serves_but_no_logs_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
     champion(tmp_path / "in", 3, PROFILE)
     outcome = _run(tmp_path)
-    assert [(seen.value, seen.no_champion) for seen in outcome.observed.values()] == [(None, False)] * 3
+    assert [(seen.value, seen.no_champion) for seen in outcome.observed.values()] == [(None, False)] * 4
     assert "set path in [tool.assay.monitor]" in outcome.message
 
 

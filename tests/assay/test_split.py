@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -5,8 +6,20 @@ import pytest
 from frames import people
 
 from assay.config import Data
-from assay.data.split import split
+from assay.data.split import holdout_rows
 from assay.errors import ProjectError
+
+
+@dataclass(frozen=True)
+class Split:
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+
+
+def split(frame: pd.DataFrame, data: Data) -> Split:
+    marker = frame[data.holdout] if isinstance(data.holdout, str) else None
+    held = holdout_rows(frame[data.target], marker, data)
+    return Split(frame[~held], frame[held])
 
 
 def _data(**values: Any) -> Data:

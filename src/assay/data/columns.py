@@ -88,7 +88,8 @@ def name_of(value: Hashable) -> str:
         return str(value).lower()
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
-    return str(value)
+    # half a character, which JSON can bring in, has no bytes and so no hash
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 _NOTHING = np.iinfo(np.int64).min

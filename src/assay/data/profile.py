@@ -163,7 +163,8 @@ class Profile:
         """
         version = data.get("schema_version")
         if version != SCHEMA_VERSION:
-            raise OldProfile(f"a data profile of version {version}", allowed=str(SCHEMA_VERSION), next="make it anew")
+            kind = OldProfile if isinstance(version, int) else ArtifactError
+            raise kind(f"a data profile of version {version}", allowed=str(SCHEMA_VERSION), next="make it anew")
         try:
             columns = {name: ColumnProfile.from_json(column) for name, column in data["columns"].items()}
             return Profile(rows=data["rows"], target=data["target"], columns=columns)

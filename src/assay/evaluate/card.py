@@ -10,9 +10,11 @@ from assay.evaluate.fairness import SLICE, SMALL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from assay.evaluate.bootstrap import Interval
     from assay.evaluate.champion import Champion
     from assay.evaluate.fairness import Group
     from assay.evaluate.metrics import Task
+    from assay.evaluate.record import Intervals
     from assay.gates import GateResult
 
 _UNFILLED = "_Not stated: neither the project nor the pipeline knows. Write it before others rely on the model._"
@@ -31,6 +33,7 @@ class Card:
         digest: The model digest.
         metrics: On the holdout rows.
         champion: The model it was compared with.
+        sure: 95 % intervals of the metrics, and of the differences to the champion.
         gates: Verdicts.
         groups: Results by group of the sensitive columns.
         notes: What stood out, one sentence each.
@@ -44,6 +47,7 @@ class Card:
     digest: str
     metrics: Mapping[str, float]
     champion: Champion
+    sure: Intervals
     gates: Sequence[GateResult]
     groups: Sequence[Group]
     notes: Sequence[str]
@@ -80,12 +84,18 @@ class Card:
     def _metrics(self) -> str:
         if not self.metrics:
             return "None: the model's predictions cannot be used."
+        sure, apart = self.sure.metrics, self.sure.differences
         if self.champion.version is None:
-            return "No model serves yet.\n\n" + _table(("metric", "value"), _numbers(self.metrics.items()))
-        other = f"version {self.champion.version}"
-        rows = [(name, value, self.champion.metrics.get(name)) for name, value in self.metrics.items()]
+            rows = [(name, value, _range(sure.get(name))) for name, value in self.metrics.items()]
+            return "No model serves yet.\n\n" + _table(("metric", "value", "95 % interval"), _numbers(rows))
+        head = ("metric", "this model", "95 % interval", f"version {self.champion.version}", "difference, 95 %")
+        known = self.champion.metrics
+        compared = [
+            (name, value, _range(sure.get(name)), known.get(name), _range(apart.get(name)))
+            for name, value in self.metrics.items()
+        ]
         note = f"{self.champion.problem}\n\n" if self.champion.problem else ""
-        return note + _table(("metric", "this model", other), _numbers(rows))
+        return note + _table(head, _numbers(compared))
 
     def _gates(self) -> str:
         rows = [
@@ -108,6 +118,10 @@ class Card:
 
 def _rows(count: int) -> str:
     return f"{count}{' *' if count < SMALL else ''}"
+
+
+def _range(interval: Interval | None) -> str:
+    return f"{interval.low:.4g} to {interval.high:.4g}" if interval else "-"
 
 
 def _number(value: object) -> str:

@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assay.callables import packages
 from assay.errors import ArtifactError, AssayError
 from assay.evaluate.metrics import Task, measure
+from assay.evaluate.weighted import weighted_metrics
 from assay.gates import Observed
 from assay.models import modelfolder
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from assay.evaluate.bootstrap import Interval
+    from assay.evaluate.weighted import Metric
+
+_FEWEST = 30
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,13 @@ class Champion:
         version: Its version; None where no other model serves.
         metrics: Its metrics on the candidate's rows.
         problem: Why there are none although a model serves.
+        weighted: The same metrics as functions of row weights, for intervals.
     """
 
     version: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     problem: str = ""
+    weighted: Mapping[str, Metric] = field(default_factory=dict)
 
 
 def measure_champion(folder: Path, x: pd.DataFrame, y: pd.Series, task: Task) -> Champion:
@@ -56,7 +66,8 @@ def measure_champion(folder: Path, x: pd.DataFrame, y: pd.Series, task: Task) ->
     except AssayError as error:
         return Champion(version, problem=f"version {version} cannot be compared with: {error.what}")
     broken = measured.answers.why_unusable
-    return Champion(version, measured.metrics, f"version {version}: {broken}" if broken else "")
+    weighted = weighted_metrics(np.asarray(y), measured.answers, task)
+    return Champion(version, measured.metrics, f"version {version}: {broken}" if broken else "", weighted)
 
 
 def _version(file: Path) -> int | None:
@@ -67,15 +78,29 @@ def _version(file: Path) -> int | None:
         raise ArtifactError(f"what serves now cannot be read: {error}", where=str(file)) from None
 
 
-def observe(metrics: Mapping[str, float], champion: Champion) -> dict[str, Observed]:
-    """The gates `model.<metric>.vs_champion` for every metric of the candidate."""
-    return {f"model.{name}.vs_champion": _observe(name, value, champion) for name, value in metrics.items()}
+def observe(
+    metrics: Mapping[str, float], champion: Champion, apart: Mapping[str, Interval], rows: int
+) -> dict[str, Observed]:
+    """The gates `model.<metric>.vs_champion` for every metric of the candidate.
+
+    Args:
+        metrics: What the candidate reaches.
+        champion: What the champion reaches on the same rows.
+        apart: Intervals of the candidate's metrics minus the champion's.
+        rows: How many rows they were measured on; fewer than 30 tell nothing.
+    """
+    return {f"model.{n}.vs_champion": _observe(n, value, champion, apart.get(n), rows) for n, value in metrics.items()}
 
 
-def _observe(name: str, value: float, champion: Champion) -> Observed:
+def _observe(name: str, value: float, champion: Champion, apart: Interval | None, rows: int) -> Observed:
     if champion.version is None:
         return Observed(value, no_champion=True)
     baseline = champion.metrics.get(name)
     if baseline is None:
         return Observed(None, message=champion.problem or f"version {champion.version} has no {name}")
-    return Observed(value, baseline, message=f"version {champion.version} reaches {baseline:.6g}")
+    told = f"version {champion.version} reaches {baseline:.6g}"
+    if apart is None:
+        return Observed(value, baseline, message=told, inconclusive=rows < _FEWEST)
+    told += f", difference {value - baseline:+.4f} (95 %: {apart.low:+.4f} to {apart.high:+.4f})"
+    interval = baseline + apart.low, baseline + apart.high
+    return Observed(value, baseline, message=told, inconclusive=rows < _FEWEST, interval=interval)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TWO = 2
 _SMALLEST = 1e-15
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,25 @@ def _probabilistic(true: np.ndarray, answers: Answers, task: Task) -> dict[str, 
     if task.binary:
         side = task.labels.index(task.positive)
         found["brier"] = np.square(p[:, side] - hits[:, side]).mean()
+        found["calibration_error"] = calibration_error(hits[:, side], p[:, side])
         found["roc_auc"] = sk.roc_auc_score(hits[:, side], p[:, side])
         return found | {"average_precision": sk.average_precision_score(hits[:, side], p[:, side])}
     found["brier"] = np.square(p - hits).sum(axis=1).mean()
+    top = p.argmax(axis=1)
+    found["calibration_error"] = calibration_error(hits[np.arange(len(p)), top], p.max(axis=1))
     areas = [sk.roc_auc_score(hits[:, i], p[:, i]) for i in range(len(task.labels))]
     return found | {"roc_auc": np.mean(areas)}
+
+
+def calibration_error(hits: np.ndarray, p: np.ndarray) -> float:
+    """Expected calibration error: how far probability and frequency lie apart, over ten bins with a tenth of the rows.
+
+    Args:
+        hits: Whether it happened, of shape (rows,).
+        p: Probability that it would, of shape (rows,).
+    """
+    bins = np.array_split(np.argsort(p, kind="stable"), min(_BINS, len(p)))
+    return float(sum(abs(hits[rows].sum() - p[rows].sum()) for rows in bins) / len(p))
 
 
 def _regression(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from assay.evaluate.bootstrap import Interval
     from assay.evaluate.champion import Champion
     from assay.evaluate.fairness import Group
     from assay.evaluate.metrics import Measured, Task
@@ -48,6 +49,19 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Intervals:
+    """How sure the metrics are: 95 % intervals by name.
+
+    Attributes:
+        metrics: Of the model's own.
+        differences: Of the model's minus the champion's, on the same rows.
+    """
+
+    metrics: Mapping[str, Interval]
+    differences: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything that was found out about a model, clocks left out.
 
@@ -58,6 +72,7 @@ class Evaluation:
         groups: Results by group of the sensitive columns.
         gates: Verdicts, without any time that was taken.
         digest: The model digest.
+        sure: Intervals of the metrics.
     """
 
     subject: Subject
@@ -66,6 +81,7 @@ class Evaluation:
     groups: tuple[Group, ...]
     gates: tuple[GateResult, ...]
     digest: str
+    sure: Intervals
 
 
 def write(found: Evaluation, folder: Path, name: str, target: str) -> None:
@@ -83,10 +99,12 @@ def write(found: Evaluation, folder: Path, name: str, target: str) -> None:
         "model_digest": found.digest,
         "data_fingerprint": subject.facts["fingerprint"],
         "metrics": {name: rows.to_json(value) for name, value in measured.metrics.items()},
+        "intervals": {name: [i.low, i.high] for name, i in found.sure.metrics.items()},
         "gates": [asdict(gate) for gate in found.gates],
         "rows": len(subject.x),
         "champion_version": champion.version,
         "champion_metrics": {name: rows.to_json(value) for name, value in champion.metrics.items()},
+        "differences": {name: [i.low, i.high] for name, i in found.sure.differences.items()},
         "contract": list(measured.answers.violations),
         "groups": [group.to_dict() for group in found.groups],
     }
@@ -101,6 +119,7 @@ def write(found: Evaluation, folder: Path, name: str, target: str) -> None:
         digest=found.digest,
         metrics=measured.metrics,
         champion=champion,
+        sure=found.sure,
         gates=found.gates,
         groups=found.groups,
         notes=_notes(found),

@@ -81,8 +81,8 @@ def _regression(true: np.ndarray, predicted: np.ndarray) -> dict[str, Metric]:
         return 1 - _ratio(w @ squared, spread)
 
     def median(w: np.ndarray) -> np.ndarray:
-        reached = np.cumsum(w[:, order], axis=1) >= w.sum(axis=1, keepdims=True) / 2
-        return errors[order][reached.argmax(axis=1)]
+        reached, half, ranked = np.cumsum(w[:, order], axis=1), w.sum(axis=1, keepdims=True) / 2, errors[order]
+        return (ranked[(reached >= half).argmax(axis=1)] + ranked[(reached > half).argmax(axis=1)]) / 2
 
     found: dict[str, Metric] = {"rmse": lambda w: np.sqrt(mean_squared(w)), "mae": _mean(errors), "r2": r2}
     relative = {"mape": _mean(errors / np.abs(true))} if np.all(true != 0) else {}

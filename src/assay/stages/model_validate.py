@@ -10,10 +10,11 @@ import numpy as np
 from assay import artifacts
 from assay.callables import add_to_path, packages
 from assay.context import Context, Outcome
+from assay.evaluate import bootstrap, fairness, latency, modeltests, overfit, plots
 from assay.evaluate import champion as champions
-from assay.evaluate import fairness, latency, modeltests, plots
 from assay.evaluate.metrics import Measured, Task, labels_of, measure
-from assay.evaluate.record import Evaluation, Subject, write
+from assay.evaluate.record import Evaluation, Intervals, Subject, write
+from assay.evaluate.weighted import weighted_metrics
 from assay.gates import GateResult, Observed
 from assay.models import dataset, modelfolder, rows
 
@@ -27,8 +28,11 @@ def run(context: Context) -> Outcome:
     measured = measure(subject.model, subject.x, subject.y, subject.task)
     digest = artifacts.digest(subject.folder)
     champion = champions.measure_champion(context.input("rival"), subject.x, subject.y, subject.task)
+    sure = _intervals(subject, measured, champion)
     groups = _groups(context, subject, measured)
-    observed = _observed(context, measured, champion, groups)
+    observed = _observed(context, measured, groups)
+    observed |= champions.observe(measured.metrics, champion, sure.differences, len(subject.x))
+    observed |= overfit.observe(subject, measured, context.input("dataset"), context.config.data.target)
     plots.plot(np.asarray(subject.y), measured.answers, subject.task, context.output("evaluation") / "plots")
     observed["model.tests"], output = modeltests.collect(tests)
     print(output, end="\n" if output else "")
@@ -36,7 +40,7 @@ def run(context: Context) -> Outcome:
     timed = latency.single_row(subject.model, subject.x, context.project) if measured.metrics else None
     observed |= _latency(timed)
     gates = tuple(_without_clock(gate) for gate in context.judge(observed))
-    evaluation = Evaluation(subject, measured, champion, tuple(groups), gates, digest)
+    evaluation = Evaluation(subject, measured, champion, tuple(groups), gates, digest, sure)
     write(evaluation, context.output("evaluation"), context.config.name, context.config.data.target)
     message = _message(measured, champion, len(subject.x))
     print(message)
@@ -55,6 +59,12 @@ def _subject(context: Context) -> Subject:
     return Subject(context.input("model"), model, x, y, dataset.facts(folder), task)
 
 
+def _intervals(subject: Subject, measured: Measured, champion: champions.Champion) -> Intervals:
+    weighted = weighted_metrics(np.asarray(subject.y), measured.answers, subject.task)
+    rows = len(subject.x)
+    return Intervals(bootstrap.intervals(weighted, rows), bootstrap.differences(weighted, champion.weighted, rows))
+
+
 def _groups(context: Context, subject: Subject, measured: Measured) -> list[fairness.Group]:
     if measured.answers.predictions is None:
         return []
@@ -68,9 +78,7 @@ def _groups(context: Context, subject: Subject, measured: Measured) -> list[fair
     )
 
 
-def _observed(
-    context: Context, measured: Measured, champion: champions.Champion, groups: list[fairness.Group]
-) -> dict[str, Observed]:
+def _observed(context: Context, measured: Measured, groups: list[fairness.Group]) -> dict[str, Observed]:
     answers = measured.answers
     # a broken promise or a metric that is not defined has no value, and what has none is an error at its gate
     unusable = {name: Observed(None, message=answers.why_unusable) for name in context.limits if answers.why_unusable}
@@ -79,7 +87,6 @@ def _observed(
         **unusable,
         "model.contract": Observed(float(len(answers.violations)), message="; ".join(answers.violations)),
         **found,
-        **champions.observe(measured.metrics, champion),
         **fairness.observe(groups, context.config.data.sensitive, _no_rates(context, answers.why_unusable)),
         **fairness.observe_slices(groups, "accuracy" if context.config.data.task == "classification" else "rmse"),
     }
