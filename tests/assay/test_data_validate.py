@@ -117,12 +117,15 @@ def test_broken_rules_are_counted_and_listed(project: Made) -> None:
         "data.schema.columns": 1,
         "data.schema.types": 0,
         "data.schema.ranges": 3,
+        "data.schema.warnings": 0,
     }
     assert seen["data.schema.ranges"].message == "age 3 (-1.0)"
     assert seen["data.schema.columns"].message == "gone 1 (column is missing)"
     assert project.json("data-report/data-report.json")["checks"] == [
-        {"code": "columns", "column": "gone", "count": 1, "share": 0.001, "examples": ["column is missing"]},
-        {"code": "ranges", "column": "age", "count": 3, "share": 0.003, "examples": [-1.0]},
+        {"code": "columns", "column": "gone", "count": 1, "share": 0.001, "examples": ["column is missing"]}
+        | {"rows": [], "severity": "fail"},
+        {"code": "ranges", "column": "age", "count": 3, "share": 0.003, "examples": [-1.0]}
+        | {"rows": [0, 1, 2], "severity": "fail"},
     ]
     failures = pd.read_parquet(project.outputs / "data-report/failures.parquet")
     assert failures["row"].dropna().tolist() == [0, 1, 2]
@@ -133,7 +136,9 @@ def test_quality_is_measured(project: Made) -> None:
     frame.loc[900:, :] = frame.loc[:99, :].to_numpy()
     seen = project.run(frame, data='holdout = "late"', body="return frame.assign(late=frame.index >= 900)").observed
     found = {name.removeprefix("data.quality."): o.value for name, o in seen.items() if ".quality." in name}
-    assert found == {"rows": 1000, "duplicates": 0.1, "missing": 1.0, "overlap": 1.0}
+    assert found == {
+        "rows": 1000, "duplicates": 0.1, "missing": 1.0, "overlap": 1.0, "class_share": 0.283, "leakage": 0.0,
+    }  # fmt: skip
 
 
 def test_drift_has_nothing_to_compare_with_at_first(project: Made) -> None:
@@ -216,3 +221,47 @@ def test_a_column_that_the_configuration_names_must_be_there(project: Made, key:
 def test_regression_needs_numbers(project: Made) -> None:
     with pytest.raises(ProjectError, match="numbers to regress"):
         project.run(data='task = "regression"')
+
+
+def test_rules_that_only_warn_are_counted_apart(project: Made) -> None:
+    rules = '[tool.assay.data.schema]\nage = { max = 0, severity = "warn" }\n'
+    rules += '[tool.assay.data.expressions]\nyoung = { rule = "age < children", severity = "warn" }'
+    seen = project.run(data=rules).observed
+    assert (seen["data.schema.ranges"].value, seen["data.schema.expressions"].value) == (0, 0)
+    assert (seen["data.schema.warnings"].value or 0) > 1900
+
+
+def test_a_feature_that_gives_the_target_away_is_named(project: Made) -> None:
+    frame = people().assign(paid=lambda f: (f["rich"] == "yes").astype(int))
+    seen = project.run(frame).observed["data.quality.leakage"]
+    assert seen.value == pytest.approx(1.0)
+    assert seen.message.startswith("most: paid 1")
+
+
+def test_the_domain_classifier_runs_where_it_has_a_limit(project: Made) -> None:
+    limit = "[tool.assay.gates.data-validate]\ndrift = { classifier = { max = 0.7 } }"
+    assert project.run(data=limit).observed["data.drift.classifier"].no_champion
+    before = people(500, seed=5).drop(columns="rich").assign(age=lambda f: f["age"] + 50)
+    samples = {"columns": list(before.columns), "records": json.loads(before.to_json(orient="values"))}
+    (project.inputs / "baseline/samples.json").write_text(json.dumps(samples))
+    seen = project.run(data=limit).observed["data.drift.classifier"]
+    assert (seen.value or 0) > 0.95
+    assert seen.message == "500 against 200 rows"
+
+
+def test_age_of_the_data_is_told_by_the_clock_that_resolve_left(project: Made) -> None:
+    frame = people().assign(seen=pd.Timestamp("2026-01-01"))
+    rule = '[tool.assay.data.schema]\nseen = { type = "datetime", max_age = "7d" }'
+    for now, stale in (("2026-01-05T00:00:00+00:00", 0), ("2026-02-01T00:00:00+00:00", 1)):
+        (project.inputs / "baseline").mkdir(parents=True, exist_ok=True)
+        (project.inputs / "baseline/clock.json").write_text(json.dumps({"now": now}))
+        assert project.run(frame, data=rule).observed["data.schema.freshness"].value == stale
+
+
+def test_chunks_leave_no_trace(project: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    baseline = json.dumps(profile_of(people(seed=1), "rich").to_json())
+    whole = project.run(outputs="1", baseline=baseline)
+    monkeypatch.setattr("assay.data.scan._CHUNK", 77)
+    cut = project.run(outputs="2", baseline=baseline)
+    assert cut.summary == whole.summary
+    assert cut.observed == whole.observed

@@ -110,4 +110,4 @@ def row_hashes(frame: pd.DataFrame) -> np.ndarray:
 
 
 def _repeated(hashes: np.ndarray) -> float:
-    return 1 - len(np.unique(hashes)) / len(hashes)
+    return (len(hashes) - len(np.unique(hashes))) / len(hashes)

@@ -27,9 +27,13 @@ def classifier_auc(before: pd.DataFrame, now: pd.DataFrame) -> float:
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     names = [name for name in before.columns if name in now.columns]
-    x = np.column_stack([_encoded([before[name], now[name]]) for name in names])
+    columns = [_encoded([before[name], now[name]]) for name in names]
+    varying = [column for column in columns if len(np.unique(column[~np.isnan(column)])) > 1]
+    if not varying:
+        return 0.5
+    x = np.column_stack(varying)
     y = np.repeat([0, 1], [len(before), len(now)])
-    model = HistGradientBoostingClassifier(random_state=0, max_iter=100)
+    model = HistGradientBoostingClassifier(random_state=0, max_iter=50)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     scores = cross_val_predict(model, x, y, cv=folds, method="predict_proba")[:, 1]
     return _auc(scores[y == 1], scores[y == 0])

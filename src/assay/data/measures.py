@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 # what chance alone exceeds once in ten thousand samples: as standard deviations, and for Kolmogorov-Smirnov
+_ALPHA = 1e-4
 _Z = 3.719
 _KS = 2.225
 
@@ -80,11 +81,9 @@ def chance_psi(bins: int, before: int, now: int) -> float:
 
 def beyond_chance(statistic: float, freedom: int) -> bool:
     """True where a chi-square statistic is larger than chance makes it once in ten thousand times."""
-    if not freedom:
-        return False
-    # Wilson and Hilferty's quantile of the chi-square distribution, within 5 % here
-    part = 2 / (9 * freedom)
-    return statistic > freedom * (1 - part + _Z * np.sqrt(part)) ** 3
+    from scipy.special import chdtrc
+
+    return freedom > 0 and float(chdtrc(freedom, statistic)) < _ALPHA
 
 
 def ks_beyond_chance(statistic: float, before: int, now: int) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from assay.data.sources import Source
 
 _SAMPLE = 50_000
+_CHUNK = 250_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def scan(source: Source, data: Data, checks: Checks, writer: DatasetWriter) -> S
     step = max(1, source.rows // _SAMPLE)
     profiles: dict[str, list[Profile]] = {"train": [], "holdout": []}
     samples: list[pd.DataFrame] = []
-    for chunk in source.chunks():
+    for chunk in source.chunks(_CHUNK):
         rows = chunk.drop(columns=marker) if marker else chunk
         checks.add(rows)
         samples.append(rows[rows.index % step == 0])
