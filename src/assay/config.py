@@ -14,6 +14,7 @@ _DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
 _SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
 _UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
+_SECRET = re.compile(r"(^|&)[\w-]*(sig|signature|token|key|secret|password|credential)[\w-]*=", re.IGNORECASE)
 _SPAN = re.compile(r"^(\d+)\s*([smhd])$")
 Severity = Literal["fail", "warn"]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -45,6 +46,13 @@ def _encoding(value: str) -> str:
     except LookupError:
         return 'an encoding that Python knows, such as "utf-8", "latin-1" or "cp1252"'
     return ""
+
+
+def _no_credentials(value: str) -> str:
+    """Addresses stand in plans, reports and caches, where a password or a signature would be read by many."""
+    host, _, rest = value.partition("://")[2].partition("/")
+    secret = "@" in host or _SECRET.search(rest.partition("?")[2])
+    return "an address without password or signature; those belong into the environment" if secret else ""
 
 
 def _holdout(value: float | str) -> str:
@@ -128,13 +136,19 @@ class Drift:
     missing: float = key("change of the share of missing values", 0.05, check=between(0, 1))
     categories: float = key("share of rows in new, or formerly in vanished categories", 0.01, check=between(0, 1))
     min_rows: int = key("fewer rows than this are inconclusive", 100, check=between(1, 10**9))
+    classifier: bool = key("try to tell the champion's sample rows from today's with a classifier", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """`[tool.assay.data]`: where the data is and what it means."""
 
-    path: str = key("folder or file in the project, or an address (s3://, gs://, https://); handed to `load`", "data/")
+    path: str = key(
+        "folder or file in the project, or an address (s3://, gs://, https://); handed to `load`",
+        "data/",
+        check=_no_credentials,
+        hidden=True,
+    )
     pull: Literal["dvc"] | None = key("tool that brings the data into the project's folder first", None)
     format: Literal["auto", "csv", "parquet", "jsonl"] = key("what the files are, for projects without `load`", "auto")
     csv: Csv = key("how text files are written", Csv())

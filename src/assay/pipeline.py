@@ -5,6 +5,9 @@ from __future__ import annotations
 from assay.gates import Gate, Limit
 from assay.graph import Artifact, Graph, Stage, World
 
+PROFILE_VERSION = 2
+"""Version of the data profile's JSON, which travels with a model for as long as it serves."""
+
 ARTIFACTS = (
     Artifact("source", "", "the project's code"),
     Artifact("data", "", "the project's data"),
@@ -35,7 +38,7 @@ RESOLVE = Stage(
     writes=("champion", "baseline"),
     world=World.READS,
     requirements="registry",
-    config=("name", "data.baseline", "data.schema"),
+    config=("name", "data.baseline", "data.schema", "data.drift"),
 )
 
 # a mutable address is never a cache key: what it holds now is fetched, and only that content is the next stage's input
@@ -45,7 +48,7 @@ FETCH = Stage(
     writes=("fetched",),
     world=World.READS,
     requirements="fetch",
-    source=(".dvc/config", "**/*.dvc", "dvc.yaml", "dvc.lock"),
+    source=(".dvc/config", "**/*.dvc", "**/dvc.yaml", "**/dvc.lock"),
     config=("name", "data.path", "data.pull"),
     only_with="data.fetched",
 )
@@ -57,7 +60,10 @@ EXPECTATIONS = Stage(
     writes=("expectations",),
     requirements="suite",
     config=("name", "data.suite"),
-    gates=(Gate("expectations.*", "1 where the suite's expectation is not met, else 0", Limit(max=0)),),
+    gates=(
+        Gate("expectations.*", "1 where the suite's expectation is not met, else 0", Limit(max=0)),
+        Gate("expectations.warning.*", "the same for those of severity warning or info", Limit(max=0, severity="warn")),
+    ),
     only_with="data.suite",
 )
 

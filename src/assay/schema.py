@@ -33,7 +33,14 @@ class Problem:
     next: str = ""
 
 
-def key(doc: str, default: Any = MISSING, *, check: Callable[[Any], str] | None = None, name: str = "") -> Any:  # noqa: ANN401
+def key(
+    doc: str,
+    default: Any = MISSING,  # noqa: ANN401
+    *,
+    check: Callable[[Any], str] | None = None,
+    name: str = "",
+    hidden: bool = False,
+) -> Any:  # noqa: ANN401 - a field, whatever the type of the key
     """A documented key of a table.
 
     Args:
@@ -41,8 +48,9 @@ def key(doc: str, default: Any = MISSING, *, check: Callable[[Any], str] | None 
         default: Absent means that the key is required.
         check: Gives what would be allowed where the value is wrong, else an empty string.
         name: The key in the file, where Python's name must differ.
+        hidden: A wrong value is not shown: it may hold a secret.
     """
-    metadata = {"doc": doc, "check": check, "name": name}
+    metadata = {"doc": doc, "check": check, "name": name, "hidden": hidden}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
     if dataclasses.is_dataclass(default):
@@ -92,7 +100,8 @@ def build(kind: type[T], table: object, path: Path, problems: list[Problem], *, 
 def _check(field: dataclasses.Field[Any], value: object, path: Path, problems: list[Problem]) -> None:
     check = field.metadata.get("check")
     if check and value is not None and (allowed := check(value)):
-        problems.append(Problem(path, f"{_show(value)} is not allowed", allowed))
+        shown = "the value" if field.metadata["hidden"] else _show(value)
+        problems.append(Problem(path, f"{shown} is not allowed", allowed))
 
 
 def _value(hint: Any, value: Any, path: Path, problems: list[Problem], *, partial: bool) -> Any:  # noqa: ANN401, PLR0911 - a kind a line

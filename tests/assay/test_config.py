@@ -159,3 +159,23 @@ def test_locate(path: tuple[str, ...], line: int) -> None:
 def test_a_limit_that_would_refuse_the_better_model_is_an_error(tmp_path: Path, limit: str, says: str) -> None:
     with pytest.raises(ConfigErrors, match=says):
         project(tmp_path, f"{MINIMAL}\n[tool.assay.gates.model-validate]\n{limit}\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "fine"),
+    [
+        pytest.param("s3://bucket/folder/x.parquet", True, id="plain"),
+        pytest.param("https://example.org/x.csv?version=3", True, id="a harmless question"),
+        pytest.param("data/me@home.csv", True, id="a file"),
+        pytest.param("https://me:made-up@example.org/x.csv", False, id="password"),
+        pytest.param("https://example.org/x.csv?a=1&X-Amz-Signature=made-up", False, id="signature"),
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_shown(tmp_path: Path, path: str, *, fine: bool) -> None:
+    text = f'{MINIMAL}path = "{path}"\n'
+    if fine:
+        assert project(tmp_path, text).config.data.path == path
+        return
+    with pytest.raises(ConfigErrors, match="without password or signature") as caught:
+        project(tmp_path, text)
+    assert "made-up" not in str(caught.value)

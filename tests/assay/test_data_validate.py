@@ -240,6 +240,9 @@ def test_a_feature_that_gives_the_target_away_is_named(project: Made) -> None:
 
 def test_the_domain_classifier_runs_where_it_has_a_limit(project: Made) -> None:
     limit = "[tool.assay.gates.data-validate]\ndrift = { classifier = { max = 0.7 } }"
+    seen = project.run(data=limit).observed["data.drift.classifier"]
+    assert (seen.value, seen.message) == (None, "set classifier = true in [tool.assay.data.drift]")
+    limit = f"[tool.assay.data.drift]\nclassifier = true\n{limit}"
     assert project.run(data=limit).observed["data.drift.classifier"].no_champion
     before = people(500, seed=5).drop(columns="rich").assign(age=lambda f: f["age"] + 50)
     samples = {"columns": list(before.columns), "records": json.loads(before.to_json(orient="values"))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,61 @@ def test_an_error_counts_before_a_gate_and_the_first_before_the_second() -> None
 def test_run_json_round_trip() -> None:
     what = run(failed(), SKIPPED)
     assert RunReport.from_dict(json.loads(json.dumps(what.to_dict()))) == what
+
+
+def moved(*rows: object) -> Entry:
+    summary = {"rows": 5, "drift": list(rows)}
+    return Entry(report=StageReport(stage="data-validate", status=Status.PASSED, summary=summary), why="ran")
+
+
+def test_columns_that_drifted_are_told_in_every_form() -> None:
+    what = run(moved({"column": "age", "psi": 0.31234, "why": "psi 0.312 >= 0.2"}), failed())
+    for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):
+        for fact in ("age", "0.3123", "psi 0.312 >= 0.2"):
+            assert fact in text.replace("&gt;", ">")
+    assert "{'column'" not in run_html(what, Path("/nowhere"))
+
+
+def test_text_has_ten_of_them_html_all() -> None:
+    what = run(moved(*({"column": f"col-{i:02d}", "psi": 1, "why": "x" * 500} for i in range(13))))
+    text = run_table(what)
+    assert [line[:6] for line in text.splitlines() if line.startswith("col-")] == [f"col-{i:02d}" for i in range(10)]
+    assert "3 more, all of them in report.html" in text
+    assert max(map(len, text.splitlines())) < 200
+    assert "col-12" in run_html(what, Path("/nowhere"))
+
+
+def test_no_drift_no_table() -> None:
+    assert "drifted" not in run_table(run(moved()))
+    assert "drifted" not in run_markdown(run(moved()))
+    assert "drifted" not in run_html(run(moved()), Path("/nowhere"))
+
+
+def test_names_from_the_data_are_only_text() -> None:
+    what = run(moved({"column": f"{HOSTILE}\x1b[31m", "psi": None, "why": HOSTILE}))
+    assert "\x1b" not in run_table(what)
+    assert len([line for line in run_table(what).splitlines() if "script" in line]) == 1
+    assert "<script" not in run_html(what, Path("/nowhere"))
+    (row,) = [line for line in run_markdown(what).splitlines() if "script" in line]
+    assert row.replace("\\|", "").count("|") == 4
+
+
+@pytest.mark.parametrize("summary", [{"drift": "a lot"}, {"drift": {"a": 1}}, {"drift": ["a"]}, {"drift": [{}]}, {}])
+def test_another_summary_does_no_harm(summary: dict[str, object]) -> None:
+    what = run(Entry(report=StageReport(stage="x", status=Status.PASSED, summary=summary)))
+    for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):
+        assert "passed" in text
+
+
+def test_plots_are_in_the_page_itself(tmp_path: Path) -> None:
+    plots = tmp_path / "data-validate/data-report/plots"
+    plots.mkdir(parents=True)
+    for name, content in (("02-b.svg", "<svg/>"), ("01-a.svg", "<svg/>"), ("c.png", "png"), ("d.html", "<script>")):
+        (plots / name).write_text(content)
+    page = run_html(run(moved()), tmp_path)
+    assert re.findall('alt="(.*?)"', page) == ["01-a", "02-b", "c"]
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert "<script" not in page
 
 
 def two() -> Plan:

@@ -12,7 +12,7 @@ from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
 _CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirements*.txt"]
-_DATA = ["!data/**", "!gx/**", "!*.dvc", "!.dvc/config", "!dvc.yaml", "!dvc.lock"]
+_DATA = ["!data/**", "!gx/**", "!**/*.dvc", "!.dvc/config", "!**/dvc.yaml", "!**/dvc.lock"]
 _UPLOADED = ["**", *_CODE, *_DATA]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it

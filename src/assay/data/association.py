@@ -8,6 +8,7 @@ side nothing is said.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,11 @@ class Side:
     numbers: np.ndarray | None = None
     codes: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+
+    @cached_property
+    def member(self) -> np.ndarray | None:
+        """1.0 where a row is of a class, float64 of shape (classes, rows); None for numbers."""
+        return None if self.codes is None else (self.codes == np.arange(len(self.classes))[:, None]).astype(float)
 
 
 @dataclass(frozen=True)
@@ -106,21 +112,18 @@ def _products(x: np.ndarray, y: np.ndarray) -> dict[tuple[str, ...], Cell]:
 
 
 def _by_class(number: Side, classes: Side) -> dict[tuple[str, ...], Cell]:
-    values, codes, size = number.numbers, classes.codes, len(classes.classes)
-    if values is None or codes is None:
+    values, member = number.numbers, classes.member
+    if values is None or member is None:
         return {}
-    known = np.isfinite(values) & (codes >= 0)
-    values, codes = (values, codes) if known.all() else (values[known], codes[known])
-    if not len(values):
+    known = np.isfinite(values)
+    if not known.any():
         return {}
     # distances from the mean of all lose no digits where the values are large and close together
-    middle = values.mean()
-    values = values - middle
-    n = np.bincount(codes, minlength=size)
-    total = np.bincount(codes, weights=values, minlength=size)
-    squares = np.bincount(codes, weights=values * values, minlength=size) - total * total / np.maximum(n, 1)
+    middle = values.mean(where=known)
+    apart = np.where(known, values - middle, 0.0)
+    n, total, squares = (member @ part for part in (known.astype(float), apart, apart * apart))
     return {
-        (name,): (float(n[i]), float(middle + total[i] / n[i]), max(float(squares[i]), 0.0))
+        (name,): (float(n[i]), float(middle + total[i] / n[i]), max(float(squares[i] - total[i] ** 2 / n[i]), 0.0))
         for i, name in enumerate(classes.classes)
         if n[i]
     }

@@ -23,9 +23,9 @@ class Baseline:
     """What the data is compared with.
 
     Attributes:
-        profile: Data profile of the champion's train rows, else the committed one; None where there is neither.
+        profile: Data profile of the champion's train rows, else the committed one; None where neither can be read.
         missing: Why there is no profile, for people.
-        samples: Some holdout rows of the champion; None where no model serves.
+        samples: Some holdout rows of the champion, where they were asked for; None where no model serves.
         now: Time of the run, to the hour; given only where a rule of the schema needs it.
     """
 

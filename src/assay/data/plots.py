@@ -1,33 +1,40 @@
-"""Pictures of drift: what the baseline held against what is there now, one small SVG a column, without any library."""
+"""Pictures of drift: the distribution of a column before and now, one small SVG each."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assay.data.align import align, places
+from assay.data.histogram import Histogram, key_bounds, number_bounds
+from assay.data.svg import Chart, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from assay.data.align import Aligned
     from assay.data.drift import ColumnDrift
     from assay.data.profile import ColumnProfile, Profile
 
 _MOST = 12
 _BINS = 24
 _SHOWN = 10
-_WIDTH, _HEIGHT = 460, 250
-_LEFT, _TOP, _BOTTOM, _RIGHT = 46, 58, 34, 14
-_BEFORE, _NOW = "#8c959f", "#0969da"
+_TAIL = 0.005
+_HUGE = 1e300
+_LONG, _DIGITS, _WIDE = 1e6, 4, 6
+_FEW, _SMALL = 5, 0.01
+_DAY = 86_400_000_000
 
 
 def drift_plots(before: Profile, now: Profile, moved: Mapping[str, ColumnDrift], folder: Path) -> None:
     """Write `<number>-<column>.svg` for each column that drifted, at most 12, the largest PSI first.
+
+    A column that is gone, or holds another kind of values than before, has nothing to be drawn side by side.
 
     Args:
         before: The baseline.
@@ -37,126 +44,116 @@ def drift_plots(before: Profile, now: Profile, moved: Mapping[str, ColumnDrift],
     """
     worst = sorted((item for item in moved.items() if item[1].drifted), key=lambda item: (-item[1].psi, item[0]))
     for number, (name, change) in enumerate(worst[:_MOST], start=1):
-        if name not in now.columns:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        safe = re.sub(r"[^A-Za-z0-9-]+", "_", name)[:40]
-        text = _picture(name, change.why, before.columns[name], now.columns[name])
-        (folder / f"{number:02d}-{safe}.svg").write_text(text, encoding="utf-8")
+        old, new = before.columns.get(name), now.columns.get(name)
+        if old and new and (old.kind == new.kind or not (old.histogram.total and new.histogram.total)):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"{number:02d}-{re.sub(r'[^A-Za-z0-9-]+', '_', name)[:40]}.svg"
+            legend = f"before, {old.rows:,} rows", f"now, {new.rows:,} rows"
+            file.write_text(picture(name, change.why, legend, chart(old, new)), encoding="utf-8")
 
 
-def _picture(name: str, why: str, before: ColumnProfile, now: ColumnProfile) -> str:
-    same = before.kind == now.kind
-    labels, old, new = (_named if before.kind == "category" or not same else _ranges)(before, now)
-    missing = [column.missing / column.rows if column.rows else 0.0 for column in (before, now)]
-    if any(missing):
-        labels, old, new = [*labels, "missing"], np.append(old, missing[0]), np.append(new, missing[1])
-    draw = _bars if before.kind == "category" or not same else _steps
-    return _frame(name, why, draw(labels, old, new))
-
-
-def _ranges(before: ColumnProfile, now: ColumnProfile) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Shares of all rows in ranges of the same width; the ends hold what lies beyond the middle 99 % of both."""
+def chart(before: ColumnProfile, now: ColumnProfile) -> Chart:
+    """A column before and now, of the same kind or without any value on one side."""
+    kind = before.kind if before.histogram.total else now.kind
+    missing = (before.missing / max(before.rows, 1), now.missing / max(now.rows, 1))
     bins = align(before.histogram, now.histogram)
-    where = places(bins, before.kind, before)
-    ends = [_quantiles(where, counts) for counts in (bins.before, bins.now) if counts.sum()]
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
-    group = np.clip(np.searchsorted(edges, where, side="right") - 1, 0, _BINS - 1)
-    old, new = (np.bincount(group, weights=counts, minlength=_BINS) for counts in (bins.before, bins.now))
-    show = _date if before.kind == "time" else _number
-    return [show(edge) for edge in edges[:-1]], old / max(before.rows, 1), new / max(now.rows, 1)
+    rows = max(before.rows, 1), max(now.rows, 1)
+    if kind == "category":
+        shares, labels = _categories(bins, {**before.names, **now.names}, rows)
+    else:
+        shares, labels = _ranges(bins, kind, before if before.histogram.total else now, rows)
+    return Chart(shares=shares, labels=labels, missing=missing if any(missing) else None, bars=kind == "category")
 
 
-def _quantiles(where: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    reached = np.cumsum(counts) / counts.sum()
-    return float(where[np.searchsorted(reached, 0.005)]), float(where[min(np.searchsorted(reached, 0.995), len(where) - 1)])
-
-
-def _named(before: ColumnProfile, now: ColumnProfile) -> tuple[list[str], np.ndarray, np.ndarray]:
-    bins = align(before.histogram, now.histogram)
-    old, new = bins.before / max(before.rows, 1), bins.now / max(now.rows, 1)
-    names = {**before.names, **now.names}
+def _categories(
+    bins: Aligned, names: Mapping[int, str], rows: tuple[int, int]
+) -> tuple[list[tuple[float, float]], list[tuple[float, str]]]:
+    old, new = bins.before / rows[0], bins.now / rows[1]
     order = np.lexsort((bins.keys, -np.maximum(old, new)))
-    top, rest = order[:_SHOWN], order[_SHOWN:]
+    common = int((np.maximum(old, new) >= _SMALL).sum())
+    shown = min(max(common, _FEW), _SHOWN)
+    top, rest = order[:shown], order[shown:]
+    shares = [(float(old[place]), float(new[place])) for place in top]
     labels = [names.get(int(bins.keys[place]), "(several)") for place in top]
     if len(rest):
-        labels = [*labels, f"{len(rest)} others"]
-        return labels, np.append(old[top], old[rest].sum()), np.append(new[top], new[rest].sum())
-    return labels, old[top], new[top]
+        shares.append((float(old[rest].sum()), float(new[rest].sum())))
+        labels.append(f"{len(rest):,} others")
+    return shares, list(enumerate(labels))
 
 
-def _steps(labels: Sequence[str], old: np.ndarray, new: np.ndarray) -> str:
-    step = (_WIDTH - _LEFT - _RIGHT) / len(labels)
-    top = max(old.max(), new.max(), 1e-9)
-    floor = _HEIGHT - _BOTTOM
-    height = floor - _TOP
-
-    def columns(shares: np.ndarray, color: str, opacity: float) -> str:
-        rectangles = [
-            f'<rect x="{_LEFT + i * step:.1f}" y="{floor - share / top * height:.1f}" width="{step:.1f}"'
-            f' height="{share / top * height:.1f}"/>'
-            for i, share in enumerate(shares)
-            if share > 0
-        ]
-        return f'<g fill="{color}" fill-opacity="{opacity}">{"".join(rectangles)}</g>'
-
-    ticks = sorted({0, len(labels) // 2, len(labels) - 1})
-    words = "".join(
-        f'<text x="{_LEFT + (i + 0.5) * step:.1f}" y="{floor + 16}" text-anchor="{_anchor(i, len(labels))}">'
-        f"{escape(labels[i])}</text>"
-        for i in ticks
-    )
-    axis = f'<path d="M{_LEFT} {floor}H{_WIDTH - _RIGHT}" stroke="{_BEFORE}"/>'
-    scale = f'<text x="{_LEFT - 6}" y="{_TOP + 4}" text-anchor="end">{top:.0%}</text>'
-    return columns(old, _BEFORE, 0.65) + columns(new, _NOW, 0.5) + axis + words + scale
+def _ranges(
+    bins: Aligned, kind: str, column: ColumnProfile, rows: tuple[int, int]
+) -> tuple[list[tuple[float, float]], list[tuple[float, str]]]:
+    """Shares in ranges of the same width; the outer ones hold also what lies beyond."""
+    where = np.clip(places(bins, kind, column), -_HUGE, _HUGE)
+    ends = [_ends(where, counts) for counts in (bins.before, bins.now) if counts.sum()] or [(0.0, 1.0)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if kind == "time":
+        edges = np.linspace(low, max(high, low + 1), _BINS - 3)
+    else:
+        edges = _edges(low, high, whole=bins.level == 0 and bool((where == np.round(where)).all()))
+    first, last = (number_bounds if kind == "number" else key_bounds)(Histogram(bins.level, bins.keys, bins.before))
+    old, new = (_within(first, last, counts, edges) for counts in (bins.before, bins.now))
+    shares = [(float(one / rows[0]), float(two / rows[1])) for one, two in zip(old, new, strict=True)]
+    beyond = bool((last < edges[0]).any()), bool((first > edges[-1]).any())
+    return shares, _ticks(edges, _date if kind == "time" else _number, beyond)
 
 
-def _anchor(place: int, size: int) -> str:
-    return "start" if place == 0 else "end" if place == size - 1 else "middle"
+def _ends(where: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
+    """Where the middle 99 % of the values begin and end."""
+    reached = np.cumsum(counts) / counts.sum()
+    low, high = np.searchsorted(reached, (_TAIL, 1 - _TAIL))
+    return float(where[low]), float(where[min(high, len(where) - 1)])
 
 
-def _bars(labels: Sequence[str], old: np.ndarray, new: np.ndarray) -> str:
-    left, step = 140, (_HEIGHT - _TOP - 8) / len(labels)
-    top = max(old.max(), new.max(), 1e-9)
-    width = _WIDTH - left - 48
-    parts = []
-    for i, label in enumerate(labels):
-        y = _TOP + i * step
-        parts.append(f'<text x="{left - 6}" y="{y + step / 2 + 3:.1f}" text-anchor="end">{escape(_short(label))}</text>')
-        for j, (share, color) in enumerate(((old[i], _BEFORE), (new[i], _NOW))):
-            at = y + j * step * 0.42
-            parts.append(
-                f'<rect x="{left}" y="{at:.1f}" width="{share / top * width:.1f}" height="{step * 0.38:.1f}" fill="{color}"/>'
-                f'<text class="s" x="{left + share / top * width + 4:.1f}" y="{at + step * 0.36:.1f}">{share:.1%}</text>'
-            )
-    return "".join(parts)
+def _edges(low: float, high: float, *, whole: bool = False) -> np.ndarray:
+    """Ends of at most 24 ranges of a round width; single whole numbers stand in the middle of theirs."""
+    size = max(abs(low), abs(high), 1e-290)
+    least = max((high - low) / (_BINS - 2), size * (1e-9 if high > low else 0.1))
+    unit = 10.0 ** math.floor(math.log10(least))
+    width = next(step * unit for step in (1, 2, 5, 10) if step * unit >= least * (1 - 1e-9))
+    width = max(width, 1.0) if whole else width
+    first = math.floor(low / width)
+    count = min(math.floor(high / width) - first + 1, _BINS)
+    return (first + np.arange(count + 1)) * width - (0.5 if whole and width == 1 else 0.0)
 
 
-def _frame(name: str, why: str, body: str) -> str:
-    key = (
-        f'<rect x="{_LEFT}" y="40" width="9" height="9" fill="{_BEFORE}"/><text x="{_LEFT + 14}" y="48">before</text>'
-        f'<rect x="{_LEFT + 70}" y="40" width="9" height="9" fill="{_NOW}"/><text x="{_LEFT + 84}" y="48">now</text>'
-    )
-    style = "text{font:10px system-ui,sans-serif;fill:#57606a}.t{font-size:13px;font-weight:600;fill:#24292f}.s{font-size:8px}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}">'
-        f'<style>{style}</style><rect width="100%" height="100%" fill="#fff"/>'
-        f'<text class="t" x="14" y="18">{escape(_short(name, 48))}</text><text x="14" y="33">{escape(_short(why, 84))}</text>'
-        f"{key}{body}</svg>\n"
-    )
+def _within(first: np.ndarray, last: np.ndarray, counts: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Values in each range; those of a bin that lies in several are divided between them."""
+    low, high = (np.clip(bound, edges[0], edges[-1]) for bound in (first, last))
+    inner, span = edges[1:-1, None], high - low
+    part = np.clip((inner - low) / np.where(span > 0, span, 1), 0, 1)
+    below = np.where(span > 0, part, low < inner) @ counts
+    return np.diff(below, prepend=0, append=counts.sum())
 
 
-def _short(text: str, most: int = 22) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _ticks(
+    edges: np.ndarray, show: Callable[[float, float], str], beyond: tuple[bool, bool]
+) -> list[tuple[float, str]]:
+    """Labels for four places of the axis, for three where they are long."""
+    count, width = len(edges) - 1, float(edges[1] - edges[0])
+    inset = 0.5 if width == 1 and edges[0] % 1 else 0.0
+    for most in (4, 3):
+        at = np.unique(np.linspace(0, count - 2 * inset, most).round()) + inset
+        texts = [show(float(edges[0] + place * width), width) for place in at]
+        if max(map(len, texts)) <= _WIDE:
+            break
+    texts[0] = ("≤ " if beyond[0] else "") + texts[0]
+    texts[-1] = ("≥ " if beyond[1] else "") + texts[-1]
+    return list(zip(at.tolist(), texts, strict=True))
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def _number(value: float, width: float) -> str:
+    """As many decimals as tell neighbours apart; very large and very small ones with an exponent."""
+    decimals = max(0, -math.floor(math.log10(width) + 1e-9))
+    if abs(value) < _LONG and decimals <= _DIGITS:
+        return f"{round(value, decimals) + 0.0:,.{decimals}f}"
+    return re.sub(r"e([+-])0*(\d+)", lambda found: f"e{found[1].strip('+')}{found[2]}", f"{value:.4g}")
 
 
-def _date(micros: float) -> str:
+def _date(micros: float, width: float) -> str:
     try:
-        return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=micros)).date().isoformat()
+        when = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=micros)
     except OverflowError:
-        return f"{micros:.3g}"
+        return f"{micros:.3g} µs"
+    return when.strftime("%Y-%m-%d" if width >= _DAY else "%m-%d %H:%M")

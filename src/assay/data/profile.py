@@ -15,6 +15,7 @@ from assay.data.association import Association, associate
 from assay.data.columns import Values, values_of
 from assay.data.histogram import Histogram, histogram
 from assay.errors import ArtifactError
+from assay.pipeline import PROFILE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from assay.data.columns import Kind
 
-SCHEMA_VERSION = 2
 MOST_CATEGORIES = 1000
+_ROUNDING = 1e-12
 
 
 class OldProfile(ArtifactError):
@@ -43,8 +44,9 @@ class Moments:
 
     @property
     def std(self) -> float:
-        """Standard deviation of the population."""
-        return float(np.sqrt(self.m2 / self.n)) if self.n else 0.0
+        """Standard deviation of the population; 0 where it is no more than rounding."""
+        found = float(np.sqrt(self.m2 / self.n)) if self.n else 0.0
+        return found if found > _ROUNDING * abs(self.mean) else 0.0
 
     def merged(self, other: Moments) -> Moments:
         """Those of the values of both."""
@@ -151,7 +153,7 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """As plain values, with the version of their schema."""
         columns = {name: column.to_json() for name, column in self.columns.items()}
-        return {"schema_version": SCHEMA_VERSION, "rows": self.rows, "target": self.target, "columns": columns}
+        return {"schema_version": PROFILE_VERSION, "rows": self.rows, "target": self.target, "columns": columns}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Profile:
@@ -162,9 +164,9 @@ class Profile:
             ArtifactError: It is damaged.
         """
         version = data.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if version != PROFILE_VERSION:
             kind = OldProfile if isinstance(version, int) else ArtifactError
-            raise kind(f"a data profile of version {version}", allowed=str(SCHEMA_VERSION), next="make it anew")
+            raise kind(f"a data profile of version {version}", allowed=str(PROFILE_VERSION), next="make it anew")
         try:
             columns = {name: ColumnProfile.from_json(column) for name, column in data["columns"].items()}
             return Profile(rows=data["rows"], target=data["target"], columns=columns)

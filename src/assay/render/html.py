@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from assay.render.text import gate_limit, gates_word, number, status_word, verdict
+from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def _stage(entry: Entry, folder: Path) -> str:
     return (
         f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_tag(status_word(entry))}'
         f'<span class="grow"></span><span class="sub" style="margin:0">{facts}</span></summary>'
-        f'<div class="body">{message}{gates}{_summary(report.summary)}{_plots(folder)}</div></details>'
+        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_plots(folder)}</div></details>'
     )
 
 
@@ -97,8 +97,18 @@ def _summary(values: Mapping[str, Any]) -> str:
             return ", ".join(f"{name} {show(item)}" for name, item in value.items())
         return ", ".join(map(show, value)) if isinstance(value, (list, tuple)) else str(value)
 
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(show(value))}</dd>" for name, value in values.items())
+    facts = {name: value for name, value in values.items() if name != DRIFT}
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(show(value))}</dd>" for name, value in facts.items())
     return f"<dl>{items}</dl>" if items else ""
+
+
+def _drift(entry: Entry) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(name)}</td><td class="n">{psi}</td><td>{escape(why)}</td></tr>'
+        for name, psi, why in drift_rows(entry)
+    )
+    head = "<tr><th>drifted column</th><th>psi</th><th>why</th></tr>"
+    return f'<div class="scroll"><table>{head}{rows}</table></div>' if rows else ""
 
 
 def _plots(folder: Path) -> str:

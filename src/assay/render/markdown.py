@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.render.text import gate_limit, gates_word, number, problems, status_word, verdict
+from assay.render.text import drift_rows, gate_limit, gates_word, number, problems, status_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,11 @@ def run_markdown(run: RunReport) -> str:
     parts = [f"## {run.project}: {verdict(run)}", _table(("stage", "status", "time", "gates", "why"), stages)]
     if gates:
         parts.append(_table(("gate", "observed", "limit", "verdict", "message"), gates))
+    parts += [
+        _table((f"{entry.report.stage}: drifted column", "psi", "why"), rows)
+        for entry in run.entries
+        if (rows := drift_rows(entry))
+    ]
     wrong = problems(run)
     if wrong:
         parts.append(f"```text\n{wrong}\n```")

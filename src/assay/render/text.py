@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from assay.plan import Plan
     from assay.reports import Entry, RunReport
 
+DRIFT = "drift"
+_SHOWN, _LONGEST = 10, 160
 _EIGHT = {stage.name for stage in STAGES}
 
 
@@ -74,7 +76,7 @@ def run_table(run: RunReport) -> str:
     """The run: a line a stage, then the gates that stopped it or need a look, then what went wrong."""
     rows = [(e.report.stage, status_word(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries]
     parts = [table(("stage", "status", "time", "gates", "why"), rows)]
-    parts += [text for text in (gates_table(run), problems(run)) if text]
+    parts += [text for text in (gates_table(run), *map(drift_table, run.entries), problems(run)) if text]
     return "\n\n".join([*parts, verdict(run)])
 
 
@@ -87,6 +89,28 @@ def gates_table(run: RunReport) -> str:
         if g.status != "pass"
     ]
     return table(("gate", "observed", "limit", "verdict", "message"), rows) if rows else ""
+
+
+def drift_rows(entry: Entry) -> list[tuple[str, str, str]]:
+    """Name, population stability index and reason of each column that a stage saw drift, the worst first."""
+    found = entry.report.summary.get(DRIFT)
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return [(_line(row.get("column")), number(row.get("psi")), _line(row.get("why") or "-")) for row in rows]
+
+
+def _line(text: object) -> str:
+    """On one line and without what a terminal would obey: names of columns and categories come from the data."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))
+
+
+def drift_table(entry: Entry) -> str:
+    """The columns that drifted, at most ten; empty where none did."""
+    rows = drift_rows(entry)
+    shown = [
+        (name, psi, why if len(why) <= _LONGEST else f"{why[: _LONGEST - 1]}…") for name, psi, why in rows[:_SHOWN]
+    ]
+    more = f"\n{len(rows) - _SHOWN} more, all of them in report.html" if len(rows) > _SHOWN else ""
+    return table((f"{entry.report.stage}: drifted", "psi", "why"), shown) + more if rows else ""
 
 
 def problems(run: RunReport) -> str:

@@ -48,7 +48,7 @@ def run(context: Context) -> Outcome:
     moved = drift(before.profile, seen.train, data.drift) if before.profile else {}
     _write_report(context, checked, seen, before, moved)
     observed = _schema(checked) | _quality(data, seen, counted) | _drift(data, before, moved)
-    if _CLASSIFIER in context.limits:
+    if data.drift.classifier or _CLASSIFIER in context.limits:
         observed[_CLASSIFIER] = _classifier(data, before, seen)
     message = f"{source.rows} rows ({counted.rows['train']} train, {counted.rows['holdout']} holdout)"
     message += f", {len(seen.train.columns)} columns" + ("" if data.schema else "; no rules in [tool.assay.data.schema]")
@@ -100,6 +100,8 @@ def _drift(data: Data, before: Baseline, moved: Mapping[str, ColumnDrift]) -> di
 
 
 def _classifier(data: Data, before: Baseline, seen: Scanned) -> Observed:
+    if not data.drift.classifier:
+        return Observed(None, message="set classifier = true in [tool.assay.data.drift]")
     if before.samples is None:
         return Observed(None, no_champion=True, message="no model serves whose sample rows could be told apart")
     here = seen.held.drop(columns=data.target)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.context import Context, Outcome
 from assay.errors import ConfigError
+from assay.pipeline import PROFILE_VERSION
 from assay.registry import Registry, store_of
 from assay.reports import write_json
 
@@ -22,8 +23,9 @@ def run(context: Context) -> Outcome:
     """Write champion/ and baseline/.
 
     champion/ has champion.json and, where a model serves, its model, profile, evaluation and samples. baseline/ has the
-    data profile that drift is measured against (the champion's, else the committed one, else nothing), the champion's
-    sample rows, and the hour of the day where a rule of the schema asks how old the data is.
+    data profile that drift is measured against (the champion's, else the committed one, else nothing); the champion's
+    sample rows, where a classifier is to tell them from today's; the hour of the day, where a rule of the schema asks
+    how old the data is.
 
     Raises:
         ConfigError: `[tool.assay.data] baseline` names no file.
@@ -40,7 +42,8 @@ def run(context: Context) -> Outcome:
     registry.fetch(version, folder)
     metrics = _metrics(folder)
     write_json(folder / "champion.json", _about(name, version, metrics))
-    _keep_baseline(context, profile=folder / "profile.json", samples=folder / "samples.json")
+    samples = folder / "samples.json" if context.config.data.drift.classifier else None
+    _keep_baseline(context, profile=_of_champion(context, folder / "profile.json"), samples=samples)
     return Outcome(message=f"version {version.version} serves", summary={"champion": version.version, **metrics})
 
 
@@ -53,6 +56,12 @@ def _keep_baseline(context: Context, **files: Path | None) -> None:
         # the clock is an input like any other; to the hour, so that it spoils no cache within one
         hour = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0)
         write_json(folder / "clock.json", {"now": hour.isoformat()})
+
+
+def _of_champion(context: Context, profile: Path) -> Path | None:
+    """The champion's profile, unless another version of Assay made it and a committed one is there to stand in."""
+    known = json.loads(profile.read_text(encoding="utf-8")).get("schema_version") == PROFILE_VERSION
+    return profile if known else _committed(context) or profile
 
 
 def _committed(context: Context) -> Path | None:
