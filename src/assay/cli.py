@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.errors import AssayError, Exit
+from assay.errors import ArtifactError, AssayError, ConfigError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,6 +112,36 @@ def _rollback(arguments: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
+def _schema(arguments: argparse.Namespace) -> int:
+    from contextlib import redirect_stdout
+
+    from assay.project import load_project
+
+    project = load_project(arguments.project)
+    fetched = _newest_fetched(arguments.project) if project.config.data.fetched else None
+    try:
+        from assay.data.propose import proposed_toml
+    except ModuleNotFoundError as error:
+        what = f"{error.name} is not installed"
+        raise ConfigError(what, next="install requirements/data.lock, what the stage data-validate needs") from None
+    # what the project's `load` prints must not get into the table
+    with redirect_stdout(sys.stderr):
+        text, notes = proposed_toml(project.config, arguments.project, fetched)
+    sys.stdout.write(text)
+    sys.stderr.write("".join(f"review: {note}\n" for note in notes))
+    return Exit.PASSED
+
+
+def _newest_fetched(project: Path) -> Path:
+    from assay.local import STATE
+
+    found = sorted((project / STATE / "runs").glob("*/fetch/fetched"))
+    if not found:
+        where = str(project / STATE / "runs")
+        raise ArtifactError("no run has fetched the data yet", where, next="assay run --until fetch")
+    return found[-1]
+
+
 def _selection(arguments: argparse.Namespace) -> Selection:
     from assay.plan import Selection
 
@@ -149,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8080)
     serve.add_argument("--log", type=Path, help="folder for prediction logs")
+    _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
     return parser
 

@@ -74,9 +74,51 @@ def test_quiet_traffic(folder: Path) -> None:
 )
 def test_drift_fails_and_names_the_column(folder: Path, change: Any, column: str) -> None:
     _write(folder / "logs", *_lines(change(people(300, seed=2))))
-    seen = _run(folder).observed["monitor.drift.psi"]
+    outcome = _run(folder)
+    seen, columns = (outcome.observed[f"monitor.drift.{name}"] for name in ("psi", "columns"))
     assert f"most: {column} " in seen.message
-    assert {g["gate"]: g["status"] for g in _report(folder)["gates"]}["monitor.drift.psi"] == "fail"
+    assert (columns.value, columns.message) == (1, f"against champion v3; {column}")
+    status = {gate["gate"]: gate["status"] for gate in _report(folder)["gates"]}
+    assert (status["monitor.drift.psi"], status["monitor.drift.columns"]) == ("fail", "warn")
+    assert [row["column"] for row in outcome.summary["drift"]] == [column]
+
+
+def test_the_report_tells_each_column(folder: Path) -> None:
+    frame = people(300, seed=2)
+    _write(folder / "logs", *_lines(frame.assign(age=frame["age"] + 20, more=1).drop(columns="city")))
+    _run(folder)
+    report = _report(folder)
+    assert {name: column["drifted"] for name, column in report["drift"].items()} == {
+        "age": True, "children": False, "city": True, "rich": False,
+    }  # fmt: skip
+    assert report["drift"]["city"]["why"] == "the column is missing"
+    assert report["drift"]["age"]["wasserstein"] > 1.5
+    assert report["new_columns"] == ["more"]
+
+
+def test_thresholds_and_fewest_rows_are_those_of_the_project(folder: Path) -> None:
+    settings = "[tool.assay.data.drift]\npsi = 90\njensen_shannon = 1\nwasserstein = 90\nkolmogorov_smirnov = 1\n"
+    (folder / "pyproject.toml").write_text(f'{CONFIG}path = "logs"\nmin_rows = 40\n{settings}', encoding="utf-8")
+    _write(folder / "logs", *_lines(people(50, seed=2).assign(age=lambda f: f["age"] + 60)))
+    seen = _run(folder).observed["monitor.drift.columns"]
+    assert (seen.value, seen.inconclusive) == (0, False)
+
+
+def test_rows_that_repeat_are_few(folder: Path) -> None:
+    _write(folder / "logs", *_lines(people(40, seed=2)) * 10)
+    seen = _run(folder).observed["monitor.drift.columns"]
+    assert seen.inconclusive
+    assert seen.message.startswith("40 different rows, at least 100 are needed")
+
+
+def test_a_profile_of_another_version_of_assay_is_no_baseline(folder: Path) -> None:
+    champion(folder / "in", 3, {"schema_version": 1, "rows": 3})
+    _write(folder / "logs", *_lines(people(200)))
+    seen = _run(folder).observed["monitor.drift.columns"]
+    assert (seen.no_champion, seen.message) == (
+        True,
+        "the data profile of the model that serves is of another version of Assay",
+    )
 
 
 @pytest.mark.parametrize(("rows", "status"), [(0, "inconclusive"), (99, "inconclusive"), (100, "pass")])

@@ -106,7 +106,7 @@ def test_a_part_without_values_takes_the_kind_of_the_other_and_a_conflict_is_tol
     )
     for merged in (nothing.merged(number), number.merged(nothing)):
         assert (merged.columns["x"].kind, merged.columns["x"].missing) == ("number", 2)
-    with pytest.raises(ArtifactError, match='column "x" is number in one part of the data and category in another'):
+    with pytest.raises(ArtifactError, match='column "x" is category in one part of the data and number in another'):
         number.merged(text)
 
 

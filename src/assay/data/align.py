@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.data.histogram import key_bounds, number_bounds
+from assay.data.histogram import Histogram, key_bounds, number_bounds
 
 if TYPE_CHECKING:
-    from assay.data.histogram import Histogram
     from assay.data.profile import ColumnProfile
 
 _GROUPS = 10
-_RARE = 0.01
-FEW = 5
+_FEW = 5
+RARE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +50,6 @@ def _spread(found: Histogram, keys: np.ndarray) -> np.ndarray:
 
 def places(aligned: Aligned, kind: str, column: ColumnProfile) -> np.ndarray:
     """One value for each bin: its middle, or the value itself; infinities at the ends of what is finite."""
-    from assay.data.histogram import Histogram
-
     bins = Histogram(aligned.level, aligned.keys, aligned.before)
     low, high = number_bounds(bins) if kind == "number" else key_bounds(bins)
     moments = column.moments
@@ -60,28 +57,31 @@ def places(aligned: Aligned, kind: str, column: ColumnProfile) -> np.ndarray:
     finite = np.isfinite(low) & np.isfinite(high)
     middle = np.where(finite, low / 2 + high / 2, np.where(low > 0, low, high))
     edge = [middle[np.isfinite(middle)].min(initial=ends[0]), middle[np.isfinite(middle)].max(initial=ends[1])]
-    return np.clip(np.nan_to_num(middle, posinf=edge[1], neginf=edge[0]), *edge)
+    return np.asarray(np.clip(np.nan_to_num(middle, posinf=edge[1], neginf=edge[0]), *edge))
 
 
-def grouped(aligned: Aligned, *, ordered: bool) -> tuple[np.ndarray, np.ndarray]:
+def grouped(aligned: Aligned, *, ordered: bool, rare: float = RARE) -> tuple[np.ndarray, np.ndarray]:
     """Counts over the few bins of PSI.
 
     Ordered values: ten bins that hold about a tenth of `before` each, fewer where values repeat; what lies on an edge
-    belongs below it. Categories: each its own; those below 1 % of `before`, or too rare for five rows of the smaller
-    sample, share one bin with those never seen.
+    belongs below it. Categories: each its own; those below the share `rare` of all rows, or too rare for five rows of
+    the smaller sample, share one bin with those that `before` lacks.
     """
-    total = int(aligned.before.sum())
-    if ordered:
-        reached = np.cumsum(aligned.before)
-        wanted = np.ceil(np.arange(1, _GROUPS) * total / _GROUPS)
-        edges = np.unique(np.searchsorted(reached, wanted))
-        edges = edges[edges < len(reached) - 1]
-        group = np.searchsorted(edges, np.arange(len(reached)), side="left")
-        size = len(edges) + 1
-    else:
-        least = max(_RARE, FEW / max(int(aligned.now.sum()), 1)) * total
-        common = aligned.before >= least
-        group = np.where(common, np.cumsum(common) - 1, common.sum())
-        size = int(common.sum()) + 1
-    counts = [np.bincount(group, weights=side, minlength=size).astype(np.int64) for side in (aligned.before, aligned.now)]
-    return counts[0], counts[1]
+    group = _tenths(aligned.before) if ordered else _common(aligned, rare)
+    size = int(group.max(initial=0)) + 1
+    old, new = (np.bincount(group, weights=side, minlength=size) for side in (aligned.before, aligned.now))
+    return old, new
+
+
+def _tenths(before: np.ndarray) -> np.ndarray:
+    reached = np.cumsum(before)
+    wanted = np.ceil(np.arange(1, _GROUPS) * before.sum() / _GROUPS)
+    edges = np.unique(np.searchsorted(reached, wanted))
+    return np.searchsorted(edges[edges < len(reached) - 1], np.arange(len(reached)), side="left")
+
+
+def _common(aligned: Aligned, rare: float) -> np.ndarray:
+    # both samples have a say: what is common in before alone is partly so by luck, and would be rarer now by chance
+    both, smaller = aligned.before + aligned.now, min(aligned.before.sum(), aligned.now.sum())
+    common = (both >= max(rare, _FEW / max(smaller, 1)) * both.sum()) & (aligned.before > 0)
+    return np.where(common, np.cumsum(common) - 1, common.sum())

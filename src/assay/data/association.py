@@ -1,8 +1,8 @@
 """How a column and the target go together, from sums that merge: Pearson, correlation ratio or Cramer's V.
 
 number and number: Pearson's r, -1 to 1; a number and classes, either way round: the correlation ratio eta, 0 to 1;
-classes and classes: Cramer's V, 0 to 1. Rows where either is missing are left out; with more than 50 classes on one
-side nothing is said.
+classes and classes: Cramer's V, 0 to 1. Times count as numbers; so does a target of numbers, few as they may be.
+Rows where either is missing or infinite are left out; with more than 50 classes on one side nothing is said.
 """
 
 from __future__ import annotations
@@ -13,32 +13,48 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.data.moments import centred, merged_mean, products
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Cell = tuple[float, ...]
+    Cells = Mapping[tuple[str, ...], Cell]
 
 MOST_CLASSES = 50
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One of the two, row by row.
+@dataclass(frozen=True)
+class Numbers:
+    """A side of numbers: float64 of shape (rows,), NaN where missing."""
 
-    Attributes:
-        numbers: float64 of shape (rows,), NaN where missing; None for classes.
-        codes: Position in `classes` of shape (rows,), -1 where missing.
-        classes: Names of the classes.
-    """
-
-    numbers: np.ndarray | None = None
-    codes: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
+    values: np.ndarray
 
     @cached_property
-    def member(self) -> np.ndarray | None:
-        """1.0 where a row is of a class, float64 of shape (classes, rows); None for numbers."""
-        return None if self.codes is None else (self.codes == np.arange(len(self.classes))[:, None]).astype(float)
+    def known(self) -> np.ndarray:
+        """True where there is a finite number, shape (rows,)."""
+        return np.asarray(np.isfinite(self.values))
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A side of classes.
+
+    Attributes:
+        codes: Position in `names` of shape (rows,), -1 where missing.
+        names: The classes, str of shape (classes,).
+    """
+
+    codes: np.ndarray
+    names: np.ndarray
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """True where there is a class, shape (rows,)."""
+        return self.codes >= 0
+
+
+Side = Numbers | Classes
 
 
 @dataclass(frozen=True)
@@ -46,23 +62,28 @@ class Association:
     """Mergeable sums.
 
     Attributes:
-        measure: pearson, correlation_ratio or cramers_v.
+        measure: pearson, correlation_ratio or cramers_v; "nothing" without any row where both are known.
         cells: pearson: one cell, `(n, mean x, mean y, squares x, squares y, products)`; correlation_ratio: by class,
             `(n, mean, squares)`; cramers_v: by pair of classes, `(n,)`. Squares and products are of the distances
             from the means.
     """
 
     measure: str
-    cells: Mapping[tuple[str, ...], Cell]
+    cells: Cells
 
     @property
     def value(self) -> float | None:
         """The measure; None where one side does not vary."""
-        value = {"pearson": _pearson, "correlation_ratio": _eta, "cramers_v": _cramers_v}[self.measure](self.cells)
-        return round(value, 6) if np.isfinite(value) else None
+        if not self.cells:
+            return None
+        with np.errstate(all="ignore"):
+            value = {"pearson": _pearson, "correlation_ratio": _eta, "cramers_v": _cramers_v}[self.measure](self.cells)
+        return float(np.clip(value, -1.0, 1.0)) if np.isfinite(value) else None
 
     def merged(self, other: Association) -> Association | None:
-        """The association in the rows of both; None where they measure differently, or see too many classes."""
+        """The association in the rows of both; None where that takes too many classes, or they measure differently."""
+        if not (self.cells and other.cells):
+            return self if self.cells else other
         if self.measure != other.measure:
             return None
         cells = dict(self.cells)
@@ -71,74 +92,95 @@ class Association:
         return _bounded(self.measure, cells)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, in a fixed order."""
-        return {"measure": self.measure, "value": self.value, "cells": [[k, v] for k, v in sorted(self.cells.items())]}
+        """As plain values, in a fixed order; counts of pairs as a table, a line for each class of the column."""
+        found: dict[str, Any] = {"measure": self.measure, "value": None if self.value is None else round(self.value, 6)}
+        if self.measure != "cramers_v":
+            return found | {"cells": [[list(key), list(cell)] for key, cell in sorted(self.cells.items())]}
+        rows, columns = _names(self.cells, 0), _names(self.cells, 1)
+        lines = [" ".join(f"{self.cells.get((row, column), (0,))[0]:.0f}" for column in columns) for row in rows]
+        return found | {"classes": [rows, columns], "counts": lines}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Association:
         """What `to_json` gave."""
-        return Association(data["measure"], {tuple(key): tuple(cell) for key, cell in data["cells"]})
+        if "cells" in data:
+            return Association(data["measure"], {tuple(key): tuple(cell) for key, cell in data["cells"]})
+        rows, columns = data["classes"]
+        cells: Cells = {
+            (row, column): (int(count),)
+            for row, line in zip(rows, data["counts"], strict=True)
+            for column, count in zip(columns, line.split(), strict=True)
+            if count != "0"
+        }
+        return Association(data["measure"], cells)
+
+
+NOTHING = Association("nothing", {})
 
 
 def associate(column: Side, target: Side) -> Association | None:
-    """The association of two sides with the same rows; None where nothing can be said."""
-    if max(len(column.classes), len(target.classes)) > MOST_CLASSES:
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        if column.numbers is not None and target.numbers is not None:
-            return _bounded("pearson", _products(column.numbers, target.numbers))
-        if column.numbers is None and target.numbers is None:
-            return _bounded("cramers_v", _table(column, target))
-        number, classes = (column, target) if column.numbers is not None else (target, column)
-        return _bounded("correlation_ratio", _by_class(number, classes))
-
-
-def _bounded(measure: str, cells: Mapping[tuple[str, ...], Cell]) -> Association | None:
-    """The association, unless there are too many classes, or squares so large that they have no float."""
-    if not all(np.isfinite(cell).all() for cell in cells.values()):
-        return None
-    widest = max((len({key[side] for key in cells}) for key in list(cells)[:1] for side in range(len(key))), default=0)
-    return Association(measure, cells) if widest <= MOST_CLASSES else None
-
-
-def _products(x: np.ndarray, y: np.ndarray) -> dict[tuple[str, ...], Cell]:
-    both = np.isfinite(x) & np.isfinite(y)
-    x, y = x[both], y[both]
-    if not len(x):
-        return {}
-    mean_x, mean_y = float(x.mean()), float(y.mean())
-    dx, dy = x - mean_x, y - mean_y
-    return {(): (float(len(x)), mean_x, mean_y, float(dx @ dx), float(dy @ dy), float(dx @ dy))}
-
-
-def _by_class(number: Side, classes: Side) -> dict[tuple[str, ...], Cell]:
-    values, member = number.numbers, classes.member
-    if values is None or member is None:
-        return {}
-    known = np.isfinite(values)
+    """The association of two sides with the same rows; None where there are too many classes, or too large numbers."""
+    known = column.known & target.known
     if not known.any():
-        return {}
-    # distances from the mean of all lose no digits where the values are large and close together
-    middle = values.mean(where=known)
-    apart = np.where(known, values - middle, 0.0)
-    n, total, squares = (member @ part for part in (known.astype(float), apart, apart * apart))
-    return {
-        (name,): (float(n[i]), float(middle + total[i] / n[i]), max(float(squares[i] - total[i] ** 2 / n[i]), 0.0))
-        for i, name in enumerate(classes.classes)
-        if n[i]
-    }
+        return NOTHING
+    one, two = (_kept(side, slice(None) if known.all() else known) for side in (column, target))
+    if one is None or two is None:
+        return None
+    if isinstance(one, Numbers):
+        if isinstance(two, Numbers):
+            return _bounded("pearson", {(): _comoments(one.values, two.values)})
+        return _bounded("correlation_ratio", _by_class(one.values, two))
+    if isinstance(two, Numbers):
+        return _bounded("correlation_ratio", _by_class(two.values, one))
+    return _bounded("cramers_v", _table(one, two))
 
 
-def _table(column: Side, target: Side) -> dict[tuple[str, ...], Cell]:
-    rows, columns = len(column.classes), len(target.classes)
-    if column.codes is None or target.codes is None or not rows * columns:
-        return {}
-    known = (column.codes >= 0) & (target.codes >= 0)
-    counts = np.bincount(column.codes[known] * columns + target.codes[known], minlength=rows * columns)
-    return {
-        (column.classes[cell // columns], target.classes[cell % columns]): (float(counts[cell]),)
-        for cell in np.flatnonzero(counts)
-    }
+def _kept(side: Side, rows: slice | np.ndarray) -> Side | None:
+    """Some rows of a side, with no class but those in them; None where those are too many."""
+    if isinstance(side, Numbers):
+        return Numbers(side.values[rows])
+    codes = side.codes[rows]
+    if len(side.names) <= MOST_CLASSES:
+        return Classes(codes, side.names)
+    used = np.flatnonzero(np.bincount(codes)).tolist()
+    if len(used) > MOST_CLASSES:
+        return None
+    return Classes(np.searchsorted(used, codes), side.names[used])
+
+
+def _bounded(measure: str, cells: Cells) -> Association | None:
+    """The association, unless there are too many classes, or squares so large that they have no float."""
+    sides = range(len(next(iter(cells))))
+    few = all(len(_names(cells, side)) <= MOST_CLASSES for side in sides)
+    return Association(measure, cells) if few and all(np.isfinite(cell).all() for cell in cells.values()) else None
+
+
+def _names(cells: Cells, side: int) -> list[str]:
+    return sorted({key[side] for key in cells})
+
+
+def _comoments(x: np.ndarray, y: np.ndarray) -> Cell:
+    (mean_x, dx), (mean_y, dy) = centred(x), centred(y)
+    return len(x), mean_x, mean_y, products(dx, dx), products(dy, dy), products(dx, dy)
+
+
+def _by_class(values: np.ndarray, classes: Classes) -> Cells:
+    size, (mean, apart) = len(classes.names), centred(values)
+    n = np.bincount(classes.codes, minlength=size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # the mean of a class from distances, its squares from distances to its own mean: no digits are lost
+        means = np.bincount(classes.codes, weights=apart, minlength=size) / np.maximum(n, 1)
+        apart = apart - means[classes.codes]
+        squares = np.bincount(classes.codes, weights=apart * apart, minlength=size)
+    used = np.flatnonzero(n).tolist()
+    return {(classes.names[i],): (int(n[i]), float(mean + means[i]), float(squares[i])) for i in used}
+
+
+def _table(one: Classes, two: Classes) -> Cells:
+    columns = len(two.names)
+    counts = np.bincount(one.codes * columns + two.codes)
+    used = np.flatnonzero(counts).tolist()
+    return {(one.names[i // columns], two.names[i % columns]): (int(counts[i]),) for i in used}
 
 
 def _added(one: Cell, two: Cell) -> Cell:
@@ -146,35 +188,31 @@ def _added(one: Cell, two: Cell) -> Cell:
     n, m = one[0], two[0]
     if len(one) == 1:
         return (n + m,)
-    both = n + m
+    weight = n * m / (n + m)
+    x = two[1] - one[1]
+    mean = merged_mean((n, one[1]), (m, two[1]))
     if len(one) == 3:  # noqa: PLR2004 - n, mean, squares
-        apart = two[1] - one[1]
-        return both, one[1] + apart * m / both, one[2] + two[2] + apart * apart * n * m / both
-    x, y, weight = two[1] - one[1], two[2] - one[2], n * m / both
+        return n + m, mean, one[2] + two[2] + x * x * weight
+    y = two[2] - one[2]
     sums = (one[3] + two[3] + x * x * weight, one[4] + two[4] + y * y * weight, one[5] + two[5] + x * y * weight)
-    return both, one[1] + x * m / both, one[2] + y * m / both, *sums
+    return n + m, mean, merged_mean((n, one[2]), (m, two[2])), *sums
 
 
-def _pearson(cells: Mapping[tuple[str, ...], Cell]) -> float:
-    if not cells:
-        return np.nan
+def _pearson(cells: Cells) -> float:
     _, _, _, xx, yy, xy = cells[()]
-    return xy / np.sqrt(xx * yy) if xx > 0 and yy > 0 else np.nan
+    return float(xy / (np.sqrt(xx) * np.sqrt(yy)))
 
 
-def _eta(cells: Mapping[tuple[str, ...], Cell]) -> float:
-    values = np.array(list(cells.values())).reshape(-1, 3)
-    n, means, within = values[:, 0], values[:, 1], values[:, 2].sum()
-    if not n.sum():
-        return np.nan
-    between = (n * (means - (n @ means) / n.sum()) ** 2).sum()
-    return float(np.sqrt(between / (between + within))) if between + within > 0 else np.nan
+def _eta(cells: Cells) -> float:
+    n, means, squares = np.array(list(cells.values()), dtype=float).T
+    # from the mean of one class, so that classes with the very same mean are exactly 0 apart
+    apart = means - means[0]
+    between = (n * (apart - (n @ apart) / n.sum()) ** 2).sum()
+    return float(np.sqrt(between / (between + squares.sum())))
 
 
-def _cramers_v(cells: Mapping[tuple[str, ...], Cell]) -> float:
-    rows, columns = (sorted({key[side] for key in cells}) for side in (0, 1))
-    if min(len(rows), len(columns)) < 2:  # noqa: PLR2004 - one class says nothing
-        return np.nan
+def _cramers_v(cells: Cells) -> float:
+    rows, columns = _names(cells, 0), _names(cells, 1)
     counts = np.zeros((len(rows), len(columns)))
     for (row, column), (n,) in cells.items():
         counts[rows.index(row), columns.index(column)] = n

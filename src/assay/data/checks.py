@@ -1,50 +1,58 @@
-"""Holds a frame against `[tool.assay.data.schema]`: all rules at once (pandera, lazy), every value that breaks one."""
+"""Holds data against its rules, chunk by chunk: all rules at once (pandera, lazy), every value that breaks one.
+
+The codes:
+
+columns      the schema's columns are there, and no others where `strict`; a failure is a column
+order        they stand in the schema's order (`ordered`); a failure is a column where another one should be
+types        `type`; a failure is a value, as for the next three
+ranges       `min`, `max`: numbers, or dates
+categories   `allowed`
+patterns     `pattern`, matched in full
+unique       `unique`; a failure is a value that came before, missing ones may repeat
+missing      `max_missing`, over all rows; a failure is a missing value where there are too many
+freshness    `max_age` of the newest value against the time of the run; a failure is a column, also one without any time
+identity     `identity`: columns that together are unique; a failure is a row whose values came before, missing is one
+expressions  `[tool.assay.data.expressions]`; a failure is a row, see `expressions.RowRule` for missing values
+
+Rules of severity warn are told apart in the findings. Codes never change their meaning.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from pandera.config import ValidationDepth, config_context
 
-from assay.data.profile import numbers
+from assay.data.across import Gaps, Newest, Seen
+from assay.data.expressions import present, read_rule
+from assay.data.failures import Broken, Failures, Finding, joined
+from assay.data.rules import age_of, rules_of
+from assay.errors import AssayError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from assay.config import Column
+    import numpy as np
 
-_EXAMPLES = 10
-_PRESENCE = {"column_in_dataframe": "column is missing", "column_in_schema": "column is not in the schema"}
-_KINDS: dict[str, tuple[type, ...]] = {
-    "int": (int, np.integer),
-    "float": (int, float, np.number),
-    "str": (str,),
-    "bool": (bool, np.bool_),
-    "datetime": (dt.date,),
+    from assay.config import Column, Data
+
+    Judge = Callable[[Any], np.ndarray | None]
+
+__all__ = ["Checked", "Checks", "Finding"]
+_DATA = "pyproject.toml tool.assay.data"
+_OF_VALUES = ("types", "ranges", "categories", "patterns", "unique", "missing", "freshness")
+_CODES = ("columns", "order", *_OF_VALUES, "identity", "expressions")
+_PRESENCE = {
+    "column_in_dataframe": ("columns", "column is missing"),
+    "column_in_schema": ("columns", "column is not in the schema"),
+    "column_ordered": ("order", "column is out of order"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One broken rule of one column.
-
-    Attributes:
-        code: types, ranges, categories, missing, patterns, unique or columns.
-        column: The column.
-        count: Values that break the rule; 1 for a column that is missing or not expected.
-        share: `count` divided by the number of rows.
-        examples: Up to ten different values, as JSON.
-    """
-
-    code: str
-    column: str
-    count: int
-    share: float
-    examples: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -52,119 +60,143 @@ class Checked:
     """What came out.
 
     Attributes:
-        codes: Kinds of rule that the schema has, whether broken or not.
-        findings: The broken rules.
-        failures: One row a value: `code`, `column`, `row` (position in the frame, null for a whole column), `value`.
+        codes: Kinds of rule that there are, whether broken or not.
+        findings: The broken rules, by code and column.
     """
 
     codes: tuple[str, ...]
     findings: tuple[Finding, ...]
-    failures: pd.DataFrame
 
 
-def check(frame: pd.DataFrame, rules: Mapping[str, Column], *, strict: bool) -> Checked:
-    """Check `frame` (index 0, 1, ...) against `rules` by column.
+class Checks:
+    """The rules of `[tool.assay.data]` and what is known so far; memory grows by some bytes a row, not with failures.
 
-    Args:
-        frame: The data.
-        rules: What the columns must look like; every column named here has to be there.
-        strict: Other columns are failures too.
+    pandera runs the rules. Each gives it one verdict a chunk and hands the failing rows over by itself: pandera's own
+    lists of them take minutes and gigabytes where a million values fail.
     """
-    checks = {name: _checks(rule) for name, rule in rules.items()}
-    present = ["columns"] if rules or strict else []
-    codes = tuple(dict.fromkeys([*present, *(c.name for column in checks.values() for c in column)]))
-    columns = {name: pa.Column(checks=column, nullable=True) for name, column in checks.items()}
-    try:
-        pa.DataFrameSchema(columns, strict=strict).validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        failures = _tidy(error.failure_cases)
-    else:
-        failures = _tidy(pd.DataFrame(columns=["column", "check", "failure_case", "index"]))
-    return Checked(codes, _findings(failures, len(frame)), failures.assign(value=failures["value"].map(_text)))
+
+    def __init__(self, data: Data, failures: Path, now: dt.datetime | None) -> None:
+        """Read the rules.
+
+        Args:
+            data: `[tool.assay.data]`.
+            failures: The Parquet file for all failures, written as chunks come.
+            now: Time of the run, that `max_age` is held against.
+
+        Raises:
+            ConfigError: A rule makes no sense, or the time is not known and a rule needs it.
+        """
+        self._now = None if now is None else pd.Timestamp(now).tz_convert("UTC")
+        self._severity = {name: rule.severity for name, rule in data.schema.items()}
+        self._gaps: dict[str, Gaps] = {}
+        self._newest: dict[str, Newest] = {}
+        self._indexes: list[pd.Index[Any]] = []
+        self._codes = {"columns"} if data.schema or data.strict else set()
+        self._codes |= {"order"} if data.ordered else set()
+        self._ran = 0
+        self._crashed: list[Exception] = []
+        columns = {name: pa.Column(checks=self._of_column(name, c), nullable=True) for name, c in data.schema.items()}
+        self._schema = pa.DataFrameSchema(columns, checks=self._of_rows(data), strict=data.strict, ordered=data.ordered)
+        self._failures = Failures(failures)
+
+    def add(self, chunk: pd.DataFrame) -> None:
+        """Check the next chunk, of the same columns each time; its index is the position in the whole data.
+
+        Raises:
+            ProjectError: An expression or the identity does not go with the data.
+        """
+        self._indexes.append(chunk.index)
+        self._ran, self._crashed = 0, []
+        errors = self._validate(chunk)
+        for crash in self._crashed:
+            raise crash
+        there = [len(column.checks) for name, column in self._schema.columns.items() if name in chunk.columns]
+        if self._ran != sum(there, len(self._schema.checks)):
+            raise RuntimeError(f"pandera ran {self._ran} of {sum(there, len(self._schema.checks))} checks")
+        for error in errors:
+            if error.check in _PRESENCE:
+                code, what = _PRESENCE[error.check]
+                name = str(error.failure_cases)
+                severity = self._severity.get(name, "fail") if code == "columns" else "fail"
+                self._failures.add_whole(Broken(code, name, severity), what)
+
+    def result(self) -> Checked:
+        """What all chunks together gave; failures.parquet is complete then."""
+        rows = sum(map(len, self._indexes))
+        for name, gaps in self._gaps.items():
+            if gaps.count / max(rows, 1) > gaps.most:
+                for places in gaps.rows(self._indexes):
+                    self._failures.add(self._broken("missing", name), places, pd.Series(index=places, dtype="str"))
+        for name, newest in self._newest.items():
+            if what := newest.breach():
+                self._failures.add_whole(self._broken("freshness", name), what)
+        self._failures.close()
+        return Checked(tuple(code for code in _CODES if code in self._codes), self._failures.findings(rows))
+
+    def _validate(self, chunk: pd.DataFrame) -> Sequence[Any]:
+        # an environment variable could switch pandera off, as a whole or in part
+        with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
+            try:
+                # not `schema.validate`, which takes a frame with a column named "dask" for one of dask's
+                self._schema.get_backend(chunk).validate(chunk.copy(deep=False), self._schema, lazy=True, inplace=True)
+            except pa.errors.SchemaErrors as errors:
+                return tuple(errors.schema_errors)
+        return ()
+
+    def _broken(self, code: str, column: str) -> Broken:
+        return Broken(code, column, self._severity[column])
+
+    def _of_column(self, name: str, rule: Column) -> list[pa.Check]:
+        where = f"{_DATA}.schema.{name}"
+        judges: dict[str, Judge] = dict(rules_of(rule, where))
+        if rule.unique:
+            judges["unique"] = Seen().first_values
+        if rule.max_missing < 1:
+            self._gaps[name] = Gaps(rule.max_missing)
+            judges["missing"] = self._gaps[name].add
+        age = age_of(rule, where)
+        if age is not None:
+            if self._now is None:
+                raise ConfigError("no clock: the time of the run is not known", f"{where}.max_age", next="run resolve")
+            self._newest[name] = Newest(age, self._now)
+            judges["freshness"] = self._newest[name].add
+        return [self._check(self._broken(code, name), judge) for code, judge in judges.items()]
+
+    def _of_rows(self, data: Data) -> list[pa.Check]:
+        checks = []
+        for name, expression in data.expressions.items():
+            rule = read_rule(name, expression.rule)
+            broken = Broken("expressions", name, expression.severity)
+            checks.append(self._check(broken, rule.judge, rule.columns))
+        if data.identity:
+            broken = Broken("identity", ", ".join(data.identity), "fail")
+            checks.append(self._check(broken, partial(_first_rows, Seen(), data.identity), data.identity))
+        return checks
+
+    def _check(self, broken: Broken, judge: Judge, shown: Sequence[str] = ()) -> pa.Check:
+        """One check of a column, or of whole rows, of which the columns `shown` are told where they fail."""
+
+        def run(checked: Any) -> bool:  # noqa: ANN401 - a series or a frame
+            self._ran += 1
+            try:
+                met = judge(checked)
+                if met is None or met.all():
+                    return True
+                failed = checked[~met]
+                values = joined(failed[list(shown)]) if shown else failed
+                self._failures.add(broken, failed.index.to_numpy(), values)
+            except AssayError as error:
+                self._crashed.append(error)
+            except Exception as error:  # noqa: BLE001 - pandera would take it for one more failure
+                crash = RuntimeError(f"the check {broken.code} of {broken.column} crashed: {error!r}")
+                crash.__cause__ = error
+                self._crashed.append(crash)
+            return False
+
+        self._codes.add(broken.code)
+        return pa.Check(run, name=broken.code, ignore_na=False)
 
 
-def _checks(rule: Column) -> list[pa.Check]:
-    """The pandera checks of one column; each gives true or false for every value."""
-    found: dict[str, Callable[[pd.Series[Any]], pd.Series[bool]]] = {}
-    if rule.type != "any":
-        found["types"] = lambda column: _is_kind(column, rule.type)
-    if rule.min is not None or rule.max is not None:
-        found["ranges"] = lambda column: _in_range(column, rule.min, rule.max)
-    if rule.allowed:
-        found["categories"] = lambda column: column.isin(rule.allowed)
-    if rule.pattern is not None:
-        pattern = rule.pattern
-        found["patterns"] = lambda column: column.astype(object).astype(str).str.fullmatch(pattern)
-    if rule.unique:
-        found["unique"] = lambda column: ~column.duplicated()
-    if rule.max_missing < 1:
-        found["missing"] = lambda column: column.notna() | (column.isna().mean() <= rule.max_missing)
-    return [pa.Check(function, name=code, ignore_na=code != "missing") for code, function in found.items()]
-
-
-def _is_kind(column: pd.Series[Any], kind: str) -> pd.Series[bool]:
-    everywhere: dict[str, Callable[[Any], bool]] = {
-        "int": pd.api.types.is_integer_dtype,
-        "float": lambda c: pd.api.types.is_numeric_dtype(c) and not pd.api.types.is_bool_dtype(c),
-        "str": lambda c: isinstance(c.dtype, pd.StringDtype),
-        "bool": pd.api.types.is_bool_dtype,
-        "datetime": pd.api.types.is_datetime64_any_dtype,
-    }
-    if everywhere[kind](column):
-        return pd.Series(data=True, index=column.index)
-    if kind == "int" and pd.api.types.is_float_dtype(column):
-        return column % 1 == 0  # whole numbers become floats as soon as one is missing
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        each = _is_kind(pd.Series(column.cat.categories), kind).to_numpy()
-        return pd.Series(np.append(each, True)[column.cat.codes], index=column.index)  # code -1: missing
-    refused = () if kind == "bool" else (bool, np.bool_)
-    return column.astype(object).map(lambda v: isinstance(v, _KINDS[kind]) and not isinstance(v, refused)).astype(bool)
-
-
-def _in_range(column: pd.Series[Any], low: float | None, high: float | None) -> pd.Series[bool]:
-    # what is no number is a matter of types, not of ranges
-    values = pd.Series(numbers(column), index=column.index)
-    below = values < (-np.inf if low is None else low)
-    return ~(below | (values > (np.inf if high is None else high)))
-
-
-def _tidy(cases: pd.DataFrame) -> pd.DataFrame:
-    whole = cases["check"].isin(list(_PRESENCE))
-    crashed = cases[cases["index"].isna() & ~whole]
-    if not crashed.empty:
-        first = crashed.iloc[0]
-        raise RuntimeError(f"the check {first['check']} of {first['column']} crashed: {first['failure_case']}")
-    tidy = pd.DataFrame(
-        {
-            "code": cases["check"].where(~whole, "columns"),
-            "column": cases["column"].where(~whole, cases["failure_case"]),
-            "row": cases["index"].astype("Int64"),
-            "value": cases["failure_case"].astype(object).where(~whole, cases["check"].map(_PRESENCE)),
-        }
-    )
-    return tidy.sort_values(["code", "column", "row"], kind="stable", ignore_index=True)
-
-
-def _findings(failures: pd.DataFrame, rows: int) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(str(code), str(column), len(group), round(len(group) / rows, 6), _examples(group["value"]))
-        for (code, column), group in failures.groupby(["code", "column"], sort=True)
-    )
-
-
-def _examples(values: pd.Series[Any]) -> tuple[Any, ...]:
-    different = list(dict.fromkeys(_plain(value) for value in values.drop_duplicates().head(_EXAMPLES)))
-    return tuple(different)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any cell of a frame
-    if pd.isna(value):
-        return None
-    value = value.item() if isinstance(value, np.generic) else value
-    finite = not isinstance(value, float) or np.isfinite(value)
-    return value if isinstance(value, (str, int, float, bool)) and finite else str(value)
-
-
-def _text(value: Any) -> str | None:  # noqa: ANN401 - any cell of a frame
-    plain = _plain(value)
-    return None if plain is None else str(plain)
+def _first_rows(seen: Seen, names: tuple[str, ...], frame: pd.DataFrame) -> np.ndarray:
+    present(names, frame.columns, f"{_DATA}.identity")
+    return seen.first_rows(frame[list(names)])

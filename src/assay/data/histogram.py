@@ -9,13 +9,16 @@ bin for bin.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MOST_BINS = 1024
 _SAMPLE = 20_000
-_DENSE = 2**21
 _SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _TOP = 63
 
@@ -43,7 +46,7 @@ class Histogram:
             and np.array_equal(self.counts, other.counts)
         )
 
-    __hash__ = None  # type: ignore[assignment] - arrays change
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def total(self) -> int:
@@ -68,6 +71,26 @@ class Histogram:
         both = Histogram(level, keys, counts)
         return both.at(level + _too_fine(keys, most))
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain values: the first key, then the gaps, counted in the largest power of two that divides them all."""
+        gaps = np.diff(self.keys)
+        together = int(np.bitwise_or.reduce(gaps)) if len(gaps) else 0
+        unit = (together & -together).bit_length() - 1 if together else 0
+        first = int(self.keys[0]) if len(self.keys) else 0
+        packed = {"first": first, "unit": unit, "gaps": _line(gaps >> np.int64(unit))}
+        return {"level": self.level, **packed, "counts": _line(self.counts)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Histogram:
+        """What `to_json` gave."""
+        counts = np.array(data["counts"].split(), dtype=np.int64)
+        gaps = np.array(data["gaps"].split(), dtype=np.int64) << np.int64(data["unit"])
+        return Histogram(data["level"], np.cumsum([data["first"], *gaps], dtype=np.int64)[: len(counts)], counts)
+
+
+def _line(numbers: np.ndarray) -> str:
+    return " ".join(map(str, numbers.tolist()))
+
 
 def histogram(keys: np.ndarray, counts: np.ndarray | None = None, most: int = MOST_BINS) -> Histogram:
     """The histogram of 64-bit keys, in any order, in at most `most` bins.
@@ -88,7 +111,7 @@ def histogram(keys: np.ndarray, counts: np.ndarray | None = None, most: int = MO
 def _counted(bins: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The distinct bins, ascending, and how many values each holds."""
     low, high = int(bins.min()), int(bins.max())
-    if high - low < _DENSE:
+    if high - low < 2 * len(bins):
         found = np.bincount(bins - low, weights=counts, minlength=1)
         used = np.flatnonzero(found)
         return used + low, found[used].astype(np.int64)
@@ -114,8 +137,7 @@ def number_keys(values: np.ndarray) -> np.ndarray:
     Args:
         values: float64 of shape (values,).
     """
-    bits = (values + 0.0).view(np.int64)
-    return bits ^ ((bits >> np.int64(_TOP)) & _SIGN)
+    return _flipped((values + 0.0).view(np.int64))
 
 
 def number_bounds(found: Histogram) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +153,14 @@ def key_bounds(found: Histogram) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _values(keys: np.ndarray) -> np.ndarray:
-    values = (keys ^ ((keys >> np.int64(_TOP)) & _SIGN)).view(np.float64)
+    values = _flipped(keys).view(np.float64)
     # beyond infinity lie the bit patterns of NaN, which no value has
     return np.where(np.isnan(values), np.where(keys > 0, np.inf, -np.inf), values)
+
+
+def _flipped(bits: np.ndarray) -> np.ndarray:
+    """Bits of floats with their order turned into that of integers, and back: those of negative ones are inverted."""
+    flips = bits >> np.int64(_TOP)
+    flips &= _SIGN
+    flips ^= bits
+    return flips

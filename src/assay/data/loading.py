@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assay.callables import resolve, user_code
+from assay.data.arrow import EXACT
 from assay.errors import ProjectError, did_you_mean
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ _WHERE = "pyproject.toml tool.assay.data."
 def load(config: Config, project: Path, path: Path) -> pd.DataFrame:
     """What the project's `load` gives for `path`, checked.
 
+    Objects become what they are: texts, truth values, numbers (Decimal becomes float64) or dates, so that the dtype of
+    a column does not depend on which of its rows one looks at.
+
     Returns:
-        At least one row; columns with unique string names, single values of one type in each.
+        At least one row; columns with unique string names, single values of one type in each; a fresh index.
 
     Raises:
         ProjectError: `load` raised or its result breaks the contract.
@@ -34,23 +38,15 @@ def load(config: Config, project: Path, path: Path) -> pd.DataFrame:
     if not isinstance(loaded, pd.DataFrame):
         kind = type(loaded).__name__
         raise ProjectError(f"load returned {kind}", name, "a pandas.DataFrame", "did it forget to return?")
-    check_frame(loaded, name)
-    check_columns(list(loaded.columns), config, name)
-    return loaded
+    _check_frame(loaded, name)
+    objects = {str(label): _settled(column) for label, column in loaded.items() if column.dtype == object}
+    return loaded.reset_index(drop=True).assign(**{label: column.array for label, column in objects.items()})
 
 
-def check_frame(frame: pd.DataFrame, where: str) -> None:
-    """Refuse a frame without rows, with odd names, or with values that are no single values of one type.
-
-    Args:
-        frame: What was read.
-        where: The file, or the function that gave it.
-
-    Raises:
-        ProjectError: It breaks the contract.
-    """
+def _check_frame(frame: pd.DataFrame, where: str) -> None:
     if frame.empty:
-        raise ProjectError(f"{len(frame)} rows and {frame.shape[1]} columns were read", where, "at least one row")
+        what = f"load returned {len(frame)} rows and {frame.shape[1]} columns"
+        raise ProjectError(what, where, "at least one row and one column")
     odd = [name for name in frame.columns if not isinstance(name, str)]
     if odd:
         raise ProjectError(f"column names that are no strings: {_listed(odd)}", where, "strings")
@@ -58,6 +54,31 @@ def check_frame(frame: pd.DataFrame, where: str) -> None:
     if len(twice):
         raise ProjectError(f"more than one column is called {_listed(twice)}", where, "each name once")
     _check_values(frame, where)
+
+
+def _settled(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of objects with the dtype that its values call for; as it is where they call for none."""
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    gaps = bool(column.isna().any())
+    match kind:
+        case "string":
+            return column.astype("str")
+        case "boolean":
+            return column.astype("boolean" if gaps else bool)
+        case "integer":
+            return _whole(column, gaps=gaps)
+        case "floating" | "decimal" | "empty":
+            return column.astype(float)
+        case "date":
+            return pd.to_datetime(column).dt.as_unit("us")
+    return column
+
+
+def _whole(column: pd.Series[Any], *, gaps: bool) -> pd.Series[Any]:
+    largest = max(abs(value) for value in column.dropna())
+    if largest >= 2**63:
+        return column
+    return column.astype("int64" if not gaps else "Int64" if largest > EXACT else "float64")
 
 
 def check_columns(names: Sequence[str], config: Config, where: str) -> None:
@@ -69,6 +90,7 @@ def check_columns(names: Sequence[str], config: Config, where: str) -> None:
     data = config.data
     wanted = {"target": [data.target], "sensitive": data.sensitive}
     wanted |= {"holdout": [data.holdout]} if isinstance(data.holdout, str) else {}
+    wanted |= {"times": data.times} if config.load is None else {}
     for key, named in wanted.items():
         for name in named:
             if name not in names:
@@ -101,11 +123,12 @@ def check_target(target: pd.Series[Any], data: Data) -> None:
     if missing:
         rows = _listed(target.index[target.isna()])
         what = f'the target "{data.target}" is missing in {missing} of {len(target)} rows (index {rows})'
-        raise ProjectError(what, _WHERE + "target", next="leave these rows out in load")
+        raise ProjectError(what, _WHERE + "target", next="leave these rows out")
     labels = target.unique().tolist()
     if data.task == "regression":
         if not pd.api.types.is_numeric_dtype(target):
-            raise ProjectError(f'the target "{data.target}" is {target.dtype}', _WHERE + "task", "numbers to regress")
+            kind = "text" if isinstance(target.dtype, pd.CategoricalDtype) else target.dtype
+            raise ProjectError(f'the target "{data.target}" is {kind}', _WHERE + "task", "numbers to regress")
         return
     if len(labels) < 2:  # noqa: PLR2004 - one class is no classification
         raise ProjectError(

@@ -1,24 +1,32 @@
-"""Reads Parquet batch by batch, every batch with the same columns and types, however many files there are."""
+"""Parquet, streamed: one file or many, in chunks with the same columns and dtypes each, never the whole."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pyarrow import types
 
+from assay.data.arrow import TEXT, Facts, Form, facts_of, fitted, form_of, simple, to_frame, together
+from assay.data.files import key_columns
+from assay.data.times import agreed, parse
 from assay.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from assay.data.files import Files
+    import pandas as pd
 
-_EXACT = 2**53
+    from assay.config import Data
+    from assay.data.files import File, Files
+
+# column chunks are read piece by piece: a row group may be larger than memory
+_BUFFER = 2**20
+_STEP = 2**16
+_INDEX = "__index_level_"
 
 
 @dataclass(frozen=True)
@@ -26,176 +34,191 @@ class Part:
     """One file.
 
     Attributes:
-        path: Where it is.
+        file: Which.
         rows: How many rows it holds.
-        schema: Its columns.
-        keys: What its folders say, `key=value`, by key.
+        schema: Its columns, in simple types.
+        keys: What its folders say.
     """
 
-    path: Path
+    file: File
     rows: int
-    schema: pa.Schema
-    keys: Mapping[str, str]
+    schema: Mapping[str, pa.DataType]
+    keys: Mapping[str, int | str | None]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Several files as one table.
+    """All files as one table.
 
     Attributes:
-        parts: The files that hold rows.
-        types: Arrow type of each column in every batch.
+        parts: The files.
+        forms: What each column becomes.
+        missing: Texts that mean that a value is missing.
     """
 
     parts: tuple[Part, ...]
-    types: Mapping[str, pa.DataType]
+    forms: Mapping[str, Form]
+    missing: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """Rows of all files."""
         return sum(part.rows for part in self.parts)
 
-    def batches(self, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """All rows in their order, at most `size` at a time."""
-        names = list(columns or self.types)
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in order."""
+        return list(self.forms)
+
+    def read(self, size: int, names: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """All rows in order, `size` at a time (the last may be fewer), with all columns or only `names`."""
+        forms = {name: self.forms[name] for name in names or self.forms}
+        start, rows, waiting = 0, 0, list[pa.RecordBatch]()
+        for batch in self._batches(forms, size):
+            for piece in (batch[: size - rows], batch[size - rows :]):
+                waiting.append(piece)
+                rows += len(piece)
+                if rows == size:
+                    yield to_frame(_drained(waiting), forms, start)
+                    start, rows = start + size, 0
+        if rows:
+            yield to_frame(_drained(waiting), forms, start)
+
+    def _batches(self, forms: Mapping[str, Form], size: int) -> Iterator[pa.RecordBatch]:
         for part in self.parts:
-            with _explained(part.path), pq.ParquetFile(part.path) as file:
-                inside = [name for name in names if name in part.schema.names]
-                for batch in file.iter_batches(batch_size=size, columns=inside):
-                    yield self._frame(batch, part, names)
-
-    def _frame(self, batch: pa.RecordBatch, part: Part, names: Sequence[str]) -> pd.DataFrame:
-        arrays = [self._column(batch, part, name) for name in names]
-        return pa.table(arrays, names=list(names)).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-
-    def _column(self, batch: pa.RecordBatch, part: Part, name: str) -> pa.Array:
-        wanted = self.types[name]
-        if name in part.schema.names:
-            return pc.cast(batch.column(name), wanted, safe=False)
-        if name in part.keys:
-            return pa.array([part.keys[name]] * batch.num_rows, pa.string()).cast(wanted)
-        return pa.nulls(batch.num_rows, wanted)
+            for batch in _raw(part, list(forms), size):
+                yield fitted(batch, forms, self.missing, part.file.name)
 
 
-def open_parquet(files: Files) -> Table:
-    """The files as one table.
+def open_parquet(files: Files, data: Data) -> Table:
+    """The files as one table; a column that a file lacks is missing in its rows.
 
-    Whole numbers with missing values, and decimals, become float64; dates become timestamps; dictionaries become
-    text; a column without any value becomes float64.
+    The types of all files are brought together first (whole numbers here and fractions there are fractions). Categories
+    of a dictionary column are those of all files, also the ones that no row has. Decimals become float64, dates become
+    timestamps; what `form_of` says of missing values holds for all chunks alike. An index that pandas wrote without a
+    name is left out.
 
     Raises:
-        ProjectError: A file is damaged, columns do not fit together, or hold what is no single value.
+        ProjectError: A file is damaged, files disagree, or a column holds what is no single value.
     """
-    parts = [_part(path, files.root) for path in files.paths]
-    parts = [part for part in parts if part.rows]
-    if not parts:
-        raise ProjectError(f"no file in {files.root.name} holds a row", files.root.name, "at least one row")
-    for part in parts:
-        _check_names(part)
-    schema = _together(parts)
-    types = {field.name: _readable(field, parts) for field in schema}
-    keys = {key: [part.keys[key] for part in parts if key in part.keys] for part in parts for key in part.keys}
-    return Table(tuple(parts), types | {k: _key_type(v) for k, v in keys.items() if k not in types})
+    folders = key_columns(files.all, [name for name, rule in data.schema.items() if rule.type == "str"])
+    parts, facts = [], dict[str, Facts]()
+    for number, file in enumerate(files.all):
+        with _opened(file) as opened:
+            part = _part(file, opened, {key: values[number] for key, values in folders.items()})
+            found = _facts(part, opened)
+            parts.append(part)
+        facts |= {name: facts.get(name, Facts()) | fact for name, fact in found.items()}
+    # a file without rows has often no types either, and none that matter
+    parts = [part for part in parts if part.rows] or parts
+    kinds = together([(part.file.name, part.schema) for part in parts])
+    for name in kinds:
+        gaps = any(_lacks(part, name) for part in parts)
+        facts[name] = facts.get(name, Facts()) | Facts(gaps)
+    table = Table(tuple(parts), {name: form_of(kind, facts[name]) for name, kind in kinds.items()}, data.missing)
+    return _with_times(_with_categories(table), data)
 
 
-def _part(path: Path, root: Path) -> Part:
-    with _explained(path):
-        found = pq.read_metadata(path)
-        schema = found.schema.to_arrow_schema().remove_metadata()
-    folders = path.relative_to(root).parts[:-1] if path != root else ()
-    keys = dict(folder.split("=", 1) for folder in folders if "=" in folder)
-    return Part(path, found.num_rows, schema, keys)
+def _part(file: File, opened: pq.ParquetFile, keys: Mapping[str, int | str | None]) -> Part:
+    schema = simple(opened.schema_arrow, file.name)
+    both = [key for key in keys if key in schema]
+    if both:
+        what = f"{', '.join(both)} is a column of the file and a key of its folder"
+        raise ProjectError(what, file.name, "one of them", "rename the folder or leave the column out")
+    kept = {name: kind for name, kind in schema.items() if not name.startswith(_INDEX)}
+    # a key without a value takes the type of the other folders
+    folders = {key: pa.null() if v is None else pa.int64() if isinstance(v, int) else TEXT for key, v in keys.items()}
+    return Part(file, opened.metadata.num_rows, kept | folders, keys)
 
 
-class _explained:  # noqa: N801 - reads like a function, as context managers do
-    """Turns what the library says about a damaged file into an explanation."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (pa.ArrowException, OSError)):
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            what = f"{self._path.name} cannot be read as Parquet: {reason}"
-            raise ProjectError(what, self._path.name, next="is the file whole?") from error
+def _lacks(part: Part, name: str) -> bool:
+    return name not in part.schema or bool(types.is_null(part.schema[name]))
 
 
-def _check_names(part: Part) -> None:
-    names = part.schema.names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ProjectError(f"more than one column is called {', '.join(twice)}", part.path.name, "each name once")
+def _facts(part: Part, opened: pq.ParquetFile) -> dict[str, Facts]:
+    """Facts of whole numbers and truth values, from the file's statistics; read where it has none."""
+    names = [name for name, kind in part.schema.items() if types.is_integer(kind) or types.is_boolean(kind)]
+    places = {name: number for number, name in enumerate(opened.schema_arrow.names)}
+    return {name: _fact(opened, name, places[name]) for name in names if name in places}
 
 
-def _together(parts: Sequence[Part]) -> pa.Schema:
-    schema = parts[0].schema
-    for part in parts[1:]:
-        try:
-            schema = pa.unify_schemas([schema, part.schema], promote_options="permissive")
-        except pa.ArrowException:
-            _refuse(schema, part, parts[0])
-    return schema
+def _fact(opened: pq.ParquetFile, name: str, place: int) -> Facts:
+    fact = Facts()
+    for number in range(opened.metadata.num_row_groups):
+        known = opened.metadata.row_group(number).column(place).statistics
+        told = known is not None and known.has_null_count and (known.has_min_max or known.num_values == 0)
+        if not told:
+            return _read_fact(opened, name)
+        ends = [abs(int(end)) for end in (known.min, known.max)] if known.has_min_max else [0]
+        fact |= Facts(known.null_count > 0, max(ends))
+    return fact
 
 
-def _refuse(schema: pa.Schema, part: Part, first: Part) -> None:
-    for field in part.schema:
-        here = schema.field(field.name).type if field.name in schema.names else field.type
-        try:
-            pa.unify_schemas([pa.schema([(field.name, here)]), pa.schema([field])], promote_options="permissive")
-        except pa.ArrowException:
-            what = f'column "{field.name}" is {here} in {first.path.name} and {field.type} in {part.path.name}'
-            raise ProjectError(what, part.path.name, "one type in all files") from None
+def _read_fact(opened: pq.ParquetFile, name: str) -> Facts:
+    fact = Facts()
+    for batch in opened.iter_batches(batch_size=_STEP, columns=[name]):
+        column = batch.column(0)
+        fact |= facts_of(column.dictionary_decode() if types.is_dictionary(column.type) else column)
+    return fact
 
 
-def _readable(field: pa.Field, parts: Sequence[Part]) -> pa.DataType:
-    """The type that `field` has in every batch."""
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    t = pa.types
-    if t.is_integer(kind):
-        return _whole(field, kind, parts)
-    if t.is_decimal(kind) or t.is_null(kind) or t.is_float16(kind):
-        return pa.float64()
-    if t.is_date(kind):
-        return pa.timestamp("us")
-    if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
-        return pa.string()
-    if t.is_floating(kind) or t.is_boolean(kind) or t.is_timestamp(kind):
-        return kind
-    allowed = "numbers, text, true/false, dates and times"
-    raise ProjectError(f'column "{field.name}" holds {kind}', "Parquet", allowed, "convert it in load")
+def _with_categories(table: Table) -> Table:
+    names = [name for name, form in table.forms.items() if types.is_dictionary(form.kind)]
+    found: dict[str, dict[str, None]] = {name: {} for name in names}
+    for part in table.parts if names else ():
+        for batch in _raw(part, names, _STEP):
+            for name in batch.schema.names:
+                if types.is_dictionary(batch.column(name).type):
+                    found[name] |= dict.fromkeys(batch.column(name).dictionary.to_pylist())
+    forms = dict(table.forms)
+    for name, categories in found.items():
+        kept = [category for category in categories if category is not None and category not in table.missing]
+        forms[name] = replace(forms[name], categories=pa.array(kept, pa.string()))
+    return replace(table, forms=forms)
 
 
-def _whole(field: pa.Field, kind: pa.DataType, parts: Sequence[Part]) -> pa.DataType:
-    missing, largest = False, 0
-    for part in parts:
-        if field.name not in part.schema.names:
-            missing = True
-            continue
-        gaps, size = _statistics(part, field.name)
-        missing, largest = missing or gaps, max(largest, size)
-    if missing and largest > _EXACT:
-        what = f'column "{field.name}" holds whole numbers beyond 2**53 ({largest}) beside missing values'
-        raise ProjectError(what, "Parquet", "numbers that float64 holds exactly", "store them as text, or fill the gaps")
-    return pa.float64() if missing else kind
+def _with_times(table: Table, data: Data) -> Table:
+    """Texts that `[tool.assay.data] times` names become times, of one dtype in all chunks."""
+    forms = dict(table.forms)
+    for name in set(data.times) & forms.keys():
+        if forms[name].kind == TEXT:
+            texts = (frame[name] for frame in table.read(_STEP, [name]))
+            dtypes: list[Any] = [parse(part, lambda row: f"row {row}").dtype for part in texts]
+            forms[name] = Form(TEXT, agreed(dtypes))
+        elif not types.is_timestamp(forms[name].kind):
+            what = f'column "{name}" holds {forms[name].kind}'
+            raise ProjectError(what, "pyproject.toml tool.assay.data.times", "columns of texts or times")
+    return replace(table, forms=forms)
 
 
-def _statistics(part: Part, name: str) -> tuple[bool, int]:
-    """Whether values are missing, and the largest size of a value; read where the file does not say."""
-    with _explained(part.path), pq.ParquetFile(part.path) as file:
-        place = part.schema.names.index(name)
-        found = [file.metadata.row_group(i).column(place).statistics for i in range(file.metadata.num_row_groups)]
-        if all(s is not None and s.has_null_count and (s.has_min_max or s.null_count) for s in found):
-            ends = [abs(int(end)) for s in found if s.has_min_max for end in (s.min, s.max)]
-            return any(s.null_count for s in found), max(ends, default=0)
-        values = file.read(columns=[name]).column(0)
-        ends = pc.min_max(values).as_py()
-        return values.null_count > 0, max((abs(end) for end in ends.values() if end is not None), default=0)
+def _raw(part: Part, names: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
+    """The file's own columns among `names`, and those that its folders say, as they are."""
+    inside = [name for name in names if name in part.schema and name not in part.keys]
+    with _opened(part.file) as opened:
+        for batch in opened.iter_batches(batch_size=min(size, _STEP), columns=inside):
+            full = batch
+            for key in [key for key in names if key in part.keys]:
+                full = full.append_column(key, pa.repeat(pa.scalar(part.keys[key], part.schema[key]), len(batch)))
+            yield full
 
 
-def _key_type(values: Sequence[str]) -> pa.DataType:
-    return pa.int64() if all(value.lstrip("-").isdigit() for value in values) else pa.string()
+@contextlib.contextmanager
+def _opened(file: File) -> Iterator[pq.ParquetFile]:
+    """The file, open; what the library says about a damaged one becomes an explanation."""
+    try:
+        with pq.ParquetFile(file.path, buffer_size=_BUFFER, pre_buffer=False) as opened:
+            yield opened
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ProjectError(
+            f"{file.name} is no whole Parquet file: {reason}", file.name, next="write it again"
+        ) from error
 
 
+def _drained(waiting: list[pa.RecordBatch]) -> pa.Table:
+    """The batches as one table; the list lets go of them, so that nothing is in memory twice."""
+    table = pa.Table.from_batches(waiting)
+    waiting.clear()
+    return table

@@ -6,54 +6,37 @@ part. Counts, bins and names are exactly those of the whole; means and squares a
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.data.association import Association, associate
-from assay.data.columns import Values, values_of
-from assay.data.histogram import Histogram, histogram
+from assay.data.association import NOTHING, Association, associate
+from assay.data.columns import Values, name_keys, values_of
+from assay.data.histogram import MOST_BINS, Histogram, histogram
+from assay.data.moments import Moments, moments_of
 from assay.errors import ArtifactError
 from assay.pipeline import PROFILE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from assay.data.columns import Kind
 
 MOST_CATEGORIES = 1000
+# least to most telling, for a column without any value
+_KINDS: tuple[Kind, ...] = ("category", "time", "number")
+_MOST_THREADS = 4
 _ROUNDING = 1e-12
 
 
 class OldProfile(ArtifactError):
     """A profile that another version of Assay made."""
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Of the finite values: how many, mean, sum of squared distances from it, smallest, largest."""
-
-    n: int
-    mean: float
-    m2: float
-    min: float
-    max: float
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the population; 0 where it is no more than rounding."""
-        found = float(np.sqrt(self.m2 / self.n)) if self.n else 0.0
-        return found if found > _ROUNDING * abs(self.mean) else 0.0
-
-    def merged(self, other: Moments) -> Moments:
-        """Those of the values of both."""
-        n, apart = self.n + other.n, other.mean - self.mean
-        mean = self.mean + apart * other.n / n
-        m2 = self.m2 + other.m2 + apart * apart * self.n * other.n / n
-        return Moments(n, mean, m2, min(self.min, other.min), max(self.max, other.max))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,48 +67,48 @@ class ColumnProfile:
         Raises:
             ArtifactError: One holds numbers, the other something else.
         """
-        one, two = (self, other) if self.histogram.total else (other, self)
-        if two.histogram.total and one.kind != two.kind:
-            what = f'column "{name}" is {one.kind} in one part of the data and {two.kind} in another'
-            raise ArtifactError(what, allowed="one kind in all parts", next="convert it in load, or mend the data")
-        most = _most(one.kind)
-        both = one.histogram.merged(two.histogram, most) if two.histogram.total else one.histogram
-        associations = [side.target for side in (one, two) if side.histogram.total]
+        kind = _kind(self, other, name)
+        both = self.histogram.merged(other.histogram, _most(kind))
         return ColumnProfile(
-            kind=one.kind,
-            rows=one.rows + two.rows,
-            missing=one.missing + two.missing,
+            kind=kind,
+            rows=self.rows + other.rows,
+            missing=self.missing + other.missing,
             histogram=both,
-            names=_coarser(((one.histogram, one.names), (two.histogram, two.names)), both),
-            moments=_both(one.moments, two.moments),
-            target=associations[0].merged(associations[-1]) if _two(associations) else _only(associations),
+            names=_coarser(((self.histogram, self.names), (other.histogram, other.names)), both),
+            moments=self.moments.merged(other.moments)
+            if self.moments and other.moments
+            else self.moments or other.moments,
+            target=self.target.merged(other.target) if self.target and other.target else None,
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        keys = self.histogram.keys
-        found: dict[str, Any] = {"kind": self.kind, "rows": self.rows, "missing": self.missing}
-        found |= {"level": self.histogram.level, **_packed(keys), "counts": _line(self.histogram.counts)}
+        """As plain values; no keys for categories that all have a name, for they are hashes of the names."""
+        found = {"kind": self.kind, "rows": self.rows, "missing": self.missing, **self.histogram.to_json()}
         if self.kind == "category":
-            found["names"] = [self.names.get(int(key)) for key in keys]
+            found["names"] = [self.names.get(key) for key in self.histogram.keys.tolist()]
+            if np.array_equal(_keys(found["names"]), self.histogram.keys):
+                found = {name: value for name, value in found.items() if name not in {"first", "unit", "gaps"}}
         if self.moments:
-            found["moments"] = vars(self.moments)
+            found["moments"] = self.moments.to_json()
         return found | ({"target": self.target.to_json()} if self.target else {})
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ColumnProfile:
         """What `to_json` gave."""
-        counts = np.array(data["counts"].split(), dtype=np.int64)
-        gaps = np.array(data["gaps"].split(), dtype=np.int64) << np.int64(data["unit"])
-        keys = np.cumsum([data["first"], *gaps], dtype=np.int64)[: len(counts)]
-        names = {int(key): name for key, name in zip(keys, data.get("names", ()), strict=False) if name is not None}
+        names = data.get("names", ())
+        if "gaps" in data:
+            found = Histogram.from_json(data)
+        else:
+            found = Histogram(data["level"], _keys(names), np.array(data["counts"].split(), dtype=np.int64))
+        if data["kind"] not in _KINDS or found.total + data["missing"] != data["rows"]:
+            raise ValueError(f"the counts of a column do not add up to {data['rows']} rows")
         return ColumnProfile(
             kind=data["kind"],
             rows=data["rows"],
             missing=data["missing"],
-            histogram=Histogram(data["level"], keys, counts),
-            names=names,
-            moments=Moments(**data["moments"]) if "moments" in data else None,
+            histogram=found,
+            names={key: name for key, name in zip(found.keys.tolist(), names, strict=False) if name is not None},
+            moments=Moments.from_json(data["moments"]) if "moments" in data else None,
             target=Association.from_json(data["target"]) if "target" in data else None,
         )
 
@@ -171,41 +154,46 @@ class Profile:
             columns = {name: ColumnProfile.from_json(column) for name, column in data["columns"].items()}
             return Profile(rows=data["rows"], target=data["target"], columns=columns)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(f"a damaged data profile: {type(error).__name__} {error}", next="make it anew") from None
+            raise ArtifactError(
+                f"a damaged data profile: {type(error).__name__} {error}", next="make it anew"
+            ) from None
 
 
 def profile_of(frame: pd.DataFrame, target: str, like: Profile | None = None) -> Profile:
-    """The profile of all columns of `frame`.
+    """The profile of all columns of `frame`, the same on any number of cores.
 
     Args:
         frame: Any number of rows.
         target: Name of the target, one of the columns.
         like: Its kinds are taken, for values that went through JSON (strings, objects, None); a column it lacks is
             left out, a column that `frame` lacks is missing throughout.
+
+    Raises:
+        ArtifactError: Two columns have the same name.
     """
+    columns = _columns(frame)
     kinds = {name: column.kind for name, column in like.columns.items()} if like else {}
-    names = list(kinds) if like else [str(name) for name in frame.columns]
-    truth = values_of(frame[target], kinds.get(target)) if target in frame.columns else None
+    truth = values_of(columns[target], kinds.get(target)) if target in columns else None
 
     def one(name: str) -> ColumnProfile:
-        if name not in frame.columns:
-            return _absent(kinds[name], len(frame))
-        values = truth if name == target and truth is not None else values_of(frame[name], kinds.get(name))
-        return _column(values, None if name == target else truth)
+        if name not in columns:
+            return _absent(kinds[name], len(frame), target=name == target)
+        if name == target and truth:
+            return _column(truth, None)
+        return _column(values_of(columns[name], kinds.get(name)), truth)
 
-    return Profile(rows=len(frame), target=target, columns={name: one(name) for name in names})
-
-
-def _packed(keys: np.ndarray) -> dict[str, int | str]:
-    """Keys as the first one and the gaps between them, counted in powers of two that divide them all."""
-    gaps = np.diff(keys)
-    together = int(np.bitwise_or.reduce(gaps)) if len(gaps) else 0
-    unit = (together & -together).bit_length() - 1 if together else 0
-    return {"first": int(keys[0]) if len(keys) else 0, "unit": unit, "gaps": _line(gaps >> np.int64(unit))}
+    names = list(kinds or columns)
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS)) as pool:
+        found = dict(zip(names, pool.map(one, names), strict=True))
+    return Profile(rows=len(frame), target=target, columns=found)
 
 
-def _line(numbers: np.ndarray) -> str:
-    return " ".join(map(str, numbers.tolist()))
+def _columns(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    names = [str(name) for name in frame.columns]
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        raise ArtifactError(f'there are two columns "{twice[0]}"', allowed="one", next="rename or drop one in load")
+    return {name: frame.iloc[:, place] for place, name in enumerate(names)}
 
 
 def _column(values: Values, target: Values | None) -> ColumnProfile:
@@ -215,52 +203,39 @@ def _column(values: Values, target: Values | None) -> ColumnProfile:
         rows=values.rows,
         missing=values.missing,
         histogram=found,
-        names=_alone(values, found.level),
-        moments=_moments(values.numbers),
+        names=_alone(values, found),
+        moments=None if values.numbers is None else moments_of(values.numbers),
         target=associate(values.side, target.side) if target else None,
     )
 
 
-def _absent(kind: Kind, rows: int) -> ColumnProfile:
+def _absent(kind: Kind, rows: int, *, target: bool) -> ColumnProfile:
     nothing = histogram(np.zeros(0, dtype=np.int64))
-    return ColumnProfile(
-        kind=kind, rows=rows, missing=rows, histogram=nothing, names={}, moments=None, target=None
-    )
+    related = None if target else NOTHING
+    return ColumnProfile(kind=kind, rows=rows, missing=rows, histogram=nothing, names={}, moments=None, target=related)
 
 
-def _moments(values: np.ndarray | None) -> Moments | None:
-    if values is None:
-        return None
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return None
-    # squares of what lies beyond 1e154 have no float
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(finite.mean())
-        apart = finite - mean
-        m2 = float(apart @ apart)
-    return Moments(len(finite), mean, m2, float(finite.min()), float(finite.max())) if np.isfinite(m2) else None
-
-
-def _both(one: Moments | None, two: Moments | None) -> Moments | None:
-    return one.merged(two) if one and two else one or two
-
-
-def _two(found: list[Association | None]) -> bool:
-    return len(found) > 1 and all(found)
-
-
-def _only(found: list[Association | None]) -> Association | None:
-    return found[0] if len(found) == 1 else None
-
-
-def _alone(values: Values, level: int) -> dict[int, str]:
+def _alone(values: Values, found: Histogram) -> dict[int, str]:
     """Names of the bins of a column that hold a single category."""
-    if not values.names:
+    if values.names is None:
         return {}
-    places, first, held = np.unique(values.keys >> np.int64(level), return_index=True, return_counts=True)
-    single = held == 1
-    return {int(place): values.names[index] for place, index in zip(places[single], first[single], strict=True)}
+    bins = np.searchsorted(found.keys, values.keys >> np.int64(found.level))
+    single = np.flatnonzero((np.bincount(bins) == 1)[bins]).tolist()
+    return {int(found.keys[bins[index]]): values.names[index] for index in single}
+
+
+def _keys(names: Sequence[str | None]) -> np.ndarray:
+    """Keys of categories by their names; of none where one has no name."""
+    return name_keys(np.array([] if None in names else names, dtype=object))
+
+
+def _kind(one: ColumnProfile, two: ColumnProfile, name: str) -> Kind:
+    """The kind of the values that are there; where there are none, the one that says more."""
+    found = {side.kind for side in (one, two) if side.histogram.total}
+    if len(found) > 1:
+        what = f'column "{name}" is {" in one part of the data and ".join(sorted(found))} in another'
+        raise ArtifactError(what, allowed="one kind in all parts", next="convert it in load, or mend the data")
+    return found.pop() if found else max(one.kind, two.kind, key=_KINDS.index)
 
 
 def _coarser(parts: tuple[tuple[Histogram, Mapping[int, str]], ...], whole: Histogram) -> dict[int, str]:
@@ -277,4 +252,4 @@ def _coarser(parts: tuple[tuple[Histogram, Mapping[int, str]], ...], whole: Hist
 
 
 def _most(kind: Kind) -> int:
-    return MOST_CATEGORIES if kind == "category" else 1024
+    return MOST_CATEGORIES if kind == "category" else MOST_BINS

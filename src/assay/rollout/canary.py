@@ -9,6 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
+
+from assay.data import measures
 from assay.gates import Observed
 
 if TYPE_CHECKING:
@@ -123,11 +126,8 @@ def psi(expected: Sequence[Any], actual: Sequence[Any], *, regression: bool) -> 
         Counter(_bin(value, edges) if regression else str(value) for value in side) for side in (expected, actual)
     )
     bins = sorted({*old, *new}, key=str)
-    # half a row in every bin: a bin that one side lacks would otherwise weigh without limit
-    shares = [[(side[name] + 0.5) / (side.total() + len(bins) / 2) for name in bins] for side in (old, new)]
-    raw: float = sum((after - before) * math.log(after / before) for before, after in zip(*shares, strict=True))
-    chance = (len(bins) - 1) * (1 / len(expected) + 1 / len(actual))
-    return max(0.0, raw - chance)
+    before, now = (np.array([side[name] for name in bins]) for side in (old, new))
+    return max(0.0, measures.psi(before, now) - measures.chance_psi(len(bins), len(expected), len(actual)))
 
 
 def _deciles(values: Sequence[Any]) -> list[float]:

@@ -69,12 +69,13 @@ def run(context: Context) -> Outcome:
     if profile and window:
         drift_plots(profile, window, moved, context.output("monitor-report") / "plots")
     name = serving.name if serving else "no model"
-    _write(context, logs, moved, observed, name)
+    new = [column for column in logs.features.columns if profile and column not in profile.columns]
+    _write(context, logs, {"drift": {n: asdict(c) for n, c in moved.items()}, "new_columns": new}, observed, name)
     message = f"{logs.requests} predictions in {context.config.monitor.window}, against {name}"
     print(f"{message}; {logs.broken} broken lines, {logs.older} older")
-    summary = {gate.removeprefix("monitor."): seen.value for gate, seen in observed.items()}
-    summary |= {"broken lines": logs.broken, "drift": drifted(moved)}
-    return Outcome(observed=observed, message=message, summary=summary)
+    values = {gate.removeprefix("monitor."): seen.value for gate, seen in observed.items()}
+    facts = {"broken lines": logs.broken, "drift": drifted(moved)}
+    return Outcome(observed=observed, message=message, summary=values | facts)
 
 
 def _always() -> tuple[str, ...]:
@@ -149,8 +150,9 @@ def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, le
         none = Observed(0.0, inconclusive=True, message=f"no answered predictions, at least {least} are needed")
         return dict.fromkeys(_DRIFT, none)
     few = f"{rows} different rows, at least {least} are needed; " if rows < least else f"against {serving.name}; "
-    seen = overview(moved, serving.profile.target)
-    return {f"monitor.drift.{name}": replace(seen[name], message=few + seen[name].message) for name in ("columns", "psi")}
+    # the prediction is in the place of the target, and one column like any other
+    seen = {f"monitor.drift.{name}": found for name, found in overview(moved).items()}
+    return {gate: replace(seen[gate], message=few + seen[gate].message) for gate in _DRIFT}
 
 
 def _performance(serving: Serving | None, logs: Logs, least: int) -> dict[str, Observed]:
@@ -168,9 +170,7 @@ def _performance(serving: Serving | None, logs: Logs, least: int) -> dict[str, O
     return {f"monitor.performance.{name}": seen}
 
 
-def _write(
-    context: Context, logs: Logs, moved: dict[str, ColumnDrift], observed: dict[str, Observed], name: str
-) -> None:
+def _write(context: Context, logs: Logs, compared: dict[str, Any], observed: dict[str, Observed], name: str) -> None:
     report = {
         "model": name,
         "window": context.config.monitor.window,
@@ -178,7 +178,7 @@ def _write(
         "failed": logs.failed,
         "broken_lines": logs.broken,
         "older_lines": logs.older,
-        "drift": {column: asdict(change) for column, change in moved.items()},
+        **compared,
         "gates": [asdict(verdict) for verdict in context.judge(observed)],
     }
     write_json(context.output("monitor-report") / "monitor-report.json", report)
