@@ -120,7 +120,7 @@ def _schema(arguments: argparse.Namespace) -> int:
     project = load_project(arguments.project)
     fetched = _newest_fetched(arguments.project) if project.config.data.fetched else None
     try:
-        from assay.data.propose import proposed_toml
+        from assay.data.rules.propose import proposed_toml
     except ModuleNotFoundError as error:
         what = f"{error.name} is not installed"
         raise ConfigError(what, next="install requirements/data.lock, what the stage data-validate needs") from None

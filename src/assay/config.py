@@ -221,7 +221,9 @@ class Config:
     """`[tool.assay]`: everything that a project says about itself."""
 
     name: str = key("name of the model in the registry", check=_name)
-    load: str | None = key("(data: Path) -> pandas.DataFrame; absent: read as [tool.assay.data] says", None, check=_dotted)
+    load: str | None = key(
+        "(data: Path) -> pandas.DataFrame; absent: read as [tool.assay.data] says", None, check=_dotted
+    )
     model: str = key("(params: dict) -> estimator with fit and predict", check=_dotted)
     metrics: str | None = key("(model, X, y) -> dict[str, float]", None, check=_dotted)
     requirements: str | None = key("requirements file with the project's own packages", None)

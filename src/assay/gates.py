@@ -175,14 +175,14 @@ def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -
         return Verdict.ERROR, seen.message or f"the value is {seen.value}, not a finite number"
     if bound is None or not math.isfinite(bound):
         return Verdict.ERROR, seen.message or "the limit has no finite baseline to start from"
-    only_warns = limit.severity == "warn"
-    if seen.inconclusive:
-        return (Verdict.WARN if only_warns else Verdict.INCONCLUSIVE), seen.message
-    if seen.value >= bound if operator == ">=" else seen.value <= bound:
+    within = seen.value >= bound if operator == ">=" else seen.value <= bound
+    if within and not seen.inconclusive:
         return Verdict.PASS, seen.message
-    if seen.interval and seen.interval[0] < bound < seen.interval[1] and not only_warns:
-        return Verdict.INCONCLUSIVE, f"{seen.message}; the limit lies inside: more holdout rows would tell"
-    return (Verdict.WARN if only_warns else Verdict.FAIL), seen.message
+    across = not within and seen.interval is not None and seen.interval[0] < bound < seen.interval[1]
+    told = f"{seen.message}; the limit lies inside: more holdout rows would tell" if across else seen.message
+    unsure = seen.inconclusive or across
+    refused = Verdict.INCONCLUSIVE if unsure else Verdict.FAIL
+    return Verdict.WARN if limit.severity == "warn" else refused, told
 
 
 def _waive(result: GateResult, waivers: tuple[Waiver, ...]) -> GateResult:

@@ -86,9 +86,14 @@ def _wrong_way(gate: str, bounds: Mapping[str, Any], path: tuple[str, ...]) -> l
     metric = gate.split(".")[1]
     if not gate.endswith(".vs_champion") or metric not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
         return []
-    better, wrong, right = ("lower", "max_drop", "max_rise") if metric in LOWER_IS_BETTER else ("higher", "max_rise", "max_drop")
+    better, wrong, right = (
+        ("lower", "max_drop", "max_rise") if metric in LOWER_IS_BETTER else ("higher", "max_rise", "max_drop")
+    )
     found = [key for key in bounds if key.startswith(wrong)]
-    return [Problem((*path, k), f"{metric} is better when it is {better}", next=f"use {k.replace(wrong, right)}") for k in found]
+    return [
+        Problem((*path, k), f"{metric} is better when it is {better}", next=f"use {k.replace(wrong, right)}")
+        for k in found
+    ]
 
 
 def _good(key: str, value: object) -> bool:

@@ -108,12 +108,18 @@ STAGES = (
             Gate("data.quality.missing", "largest share of missing values in a column"),
             Gate("data.quality.overlap", "share of holdout rows that also stand in the train rows"),
             Gate("data.quality.class_share", "share of rows in the rarest class"),
-            Gate("data.quality.leakage", "how well one feature alone predicts the target, 1 is perfectly", Limit(max=0.99)),
+            Gate(
+                "data.quality.leakage",
+                "how well one feature alone predicts the target, 1 is perfectly",
+                Limit(max=0.99),
+            ),
             Gate("data.drift.columns", "features that drifted against the baseline", Limit(max=0, severity="warn")),
             Gate("data.drift.share", "share of the features that drifted"),
             Gate("data.drift.psi", "largest population stability index of a column against the baseline"),
             Gate("data.drift.target", "Jensen-Shannon distance of the target, 0 to 0.833"),
-            Gate("data.drift.classifier", "ROC AUC of a classifier that tells rows of the champion's holdout from these"),
+            Gate(
+                "data.drift.classifier", "ROC AUC of a classifier that tells rows of the champion's holdout from these"
+            ),
         ),
     ),
     Stage(

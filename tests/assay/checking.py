@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assay.config import Column, Data
-from assay.data.checks import Checked, Checks
+from assay.data.rules.checks import Checked, Checks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assay.context import Context
@@ -32,14 +33,16 @@ path = {path}
 def context(project: Path, path: str, more: str = "") -> Context:
     """What fetch is given in `project` for data at `path`; its output folder is empty."""
     project.mkdir(parents=True, exist_ok=True)
-    text = _PROJECT.format(path=json.dumps(path), more=more)
+    # an address with a password is refused where a project is read; the stage must keep it to itself all the same
+    text = _PROJECT.format(path=json.dumps("data/" if "@" in path else path), more=more)
     (project / "pyproject.toml").write_text(text, encoding="utf-8")
     outputs = project.parent / "out"
     shutil.rmtree(outputs, ignore_errors=True)
     outputs.mkdir()
+    config = load_project(project).config
     return Context(
         stage=GRAPH.stage("fetch"),
-        config=load_project(project).config,
+        config=replace(config, data=replace(config.data, path=path)),
         project=project,
         inputs=project.parent,
         outputs=outputs,

@@ -51,5 +51,7 @@ def champion(inputs: Path, version: int | None = None, profile: Any = None, metr
     facts = {"name": "tiny", "version": version, "model_digest": None, "image": None, "metrics": metrics or {}}
     (folder / "champion.json").write_text(json.dumps(facts), encoding="utf-8")
     if profile is not None:
-        (folder / "profile.json").write_text(json.dumps(profile if isinstance(profile, dict) else profile.to_json()), encoding="utf-8")
+        (folder / "profile.json").write_text(
+            json.dumps(profile if isinstance(profile, dict) else profile.to_json()), encoding="utf-8"
+        )
     return inputs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assay.config import Column, Config, Csv, Data
-from assay.data.sources import Source, open_source
+from assay.data.reading.sources import Source, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    Content = str | bytes | pd.DataFrame | pa.Table
+Content = Any  # str, bytes, pandas.DataFrame or pyarrow.Table
 
 
 def write(folder: Path, files: Mapping[str, Content]) -> None:
@@ -25,7 +25,8 @@ def write(folder: Path, files: Mapping[str, Content]) -> None:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        raw = content if isinstance(content, bytes) else content.encode() if isinstance(content, str) else parquet(content)
+        raw = content.encode() if isinstance(content, str) else content
+        raw = raw if isinstance(raw, bytes) else parquet(raw)
         path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
 
 

@@ -16,7 +16,9 @@ from assay.evaluate.weighted import weighted_metrics
 HERE = Path()
 
 
-def case(labels: tuple[Any, ...], rows: int = 500, seed: int = 0, skill: float = 1.0) -> tuple[np.ndarray, Answers, Task]:
+def case(
+    labels: tuple[Any, ...], rows: int = 500, seed: int = 0, skill: float = 1.0
+) -> tuple[np.ndarray, Answers, Task]:
     random = np.random.default_rng(seed)
     if not labels:
         true = random.normal(10, 3, rows)
@@ -76,7 +78,7 @@ def test_a_paired_difference_is_surer_than_its_parts() -> None:
 def test_many_rows_are_resampled_in_part_and_stay_as_sure() -> None:
     true, answers, task = case(("no", "yes"), rows=200_000, skill=0.3)
     found = intervals({"accuracy": weighted_metrics(true, answers, task)["accuracy"]}, 200_000)["accuracy"]
-    share = float((answers.predictions == true).mean())
+    share = float(np.mean(answers.predictions == true))
     error = 1.96 * np.sqrt(share * (1 - share) / 200_000)
     assert (found.high - found.low) / 2 == pytest.approx(error, rel=0.2)
     assert found.low < share < found.high

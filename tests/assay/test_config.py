@@ -171,7 +171,9 @@ def test_a_limit_that_would_refuse_the_better_model_is_an_error(tmp_path: Path, 
         pytest.param("https://example.org/x.csv?a=1&X-Amz-Signature=made-up", False, id="signature"),
     ],
 )
-def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_shown(tmp_path: Path, path: str, *, fine: bool) -> None:
+def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_shown(
+    tmp_path: Path, path: str, *, fine: bool
+) -> None:
     text = f'{MINIMAL}path = "{path}"\n'
     if fine:
         assert project(tmp_path, text).config.data.path == path

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pandera.config import ValidationDepth, config_context
 
 from assay.config import Column, Expression
-from assay.data import checks as module
+from assay.data.rules import checks as module
 from assay.errors import ConfigError, ProjectError
 
 
@@ -217,7 +217,7 @@ def test_a_crash_in_a_check_is_no_finding(tmp_path: Path, monkeypatch: pytest.Mo
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("assay.data.rules.numbers", crash)
+    monkeypatch.setattr("assay.data.rules.rules.numbers", crash)
     with pytest.raises(RuntimeError, match="the check ranges of x crashed: ZeroDivisionError"):
         check(tmp_path, rules({"x": Column(min=0)}), pd.DataFrame({"x": [1]}))
 
@@ -231,14 +231,14 @@ def test_no_environment_variable_switches_pandera_off(tmp_path: Path) -> None:
     code = (
         "import pandas as pd, pathlib, sys\n"
         "from assay.config import Column, Data\n"
-        "from assay.data.checks import Checks\n"
+        "from assay.data.rules.checks import Checks\n"
         "data = Data(target='t', schema={'x': Column(type='str'), 'y': Column()})\n"
         "checks = Checks(data, pathlib.Path(sys.argv[1]), None)\n"
         "checks.add(pd.DataFrame({'x': [1]}))\n"
         "print([f.code for f in checks.result().findings])\n"
     )
     off = {"PANDERA_VALIDATION_ENABLED": "False", "PANDERA_VALIDATION_DEPTH": "SCHEMA_ONLY"}
-    source = str(Path(module.__file__).parents[2])
+    source = str(Path(module.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "failures.parquet")],
         env={**os.environ, **off, "PYTHONPATH": source},

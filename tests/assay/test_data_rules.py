@@ -11,7 +11,7 @@ import pytest
 from checking import NOW, check, failures, found, rules
 
 from assay.config import Column
-from assay.data.checks import Checks
+from assay.data.rules.checks import Checks
 from assay.errors import ConfigError
 
 
@@ -35,7 +35,7 @@ from assay.errors import ConfigError
         pytest.param([None, None], Column(type="str"), {}, id="nothing but gaps"),
         pytest.param(pd.Series([True, None], dtype=object), Column(type="bool"), {}, id="bool with gaps"),
         pytest.param([0, 1], Column(type="bool"), {"types": 2}, id="0 and 1 are no bool"),
-        pytest.param([dt.datetime(2020, 1, 1), None], Column(type="datetime"), {}, id="datetime"),  # noqa: DTZ001
+        pytest.param([dt.datetime(2020, 1, 1), None], Column(type="datetime"), {}, id="datetime"),
         pytest.param([dt.date(2020, 1, 1), None], Column(type="datetime"), {}, id="date"),
         pytest.param(["2020-01-01"], Column(type="datetime"), {"types": 1}, id="text is no datetime"),
         pytest.param(pd.to_timedelta([1]), Column(type="datetime"), {"types": 1}, id="a span is no datetime"),
@@ -118,7 +118,7 @@ HOSTILE: dict[str, Any] = {
     "huge": pd.Series([10**30, -(10**40), None], dtype=object),
     "unsigned": np.array([2**64 - 1, 0], dtype="uint64"),
     "decimals": [Decimal("1.5"), Decimal("NaN"), Decimal("Infinity"), None],
-    "zones": pd.Series([NOW, dt.datetime(2020, 1, 1), None, "2020"], dtype=object),  # noqa: DTZ001
+    "zones": pd.Series([NOW, dt.datetime(2020, 1, 1), None, "2020"], dtype=object),
     "dates": [dt.date(1, 1, 1), dt.date(9999, 12, 31), None],
     "seconds": np.array(["0001-01-01", "9999-01-01", "NaT"], dtype="datetime64[s]"),
     "spans": pd.to_timedelta([1, None], unit="s"),

@@ -11,7 +11,7 @@ import pytest
 from frames import people, stage_context
 
 from assay.context import Outcome
-from assay.data.profile import profile_of
+from assay.data.profiles.profile import profile_of
 from assay.errors import ArtifactError, ConfigError, ProjectError
 from assay.stages.data_validate import run
 

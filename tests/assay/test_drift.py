@@ -12,8 +12,8 @@ import pytest
 from frames import people
 
 from assay.config import Drift
-from assay.data.drift import ColumnDrift, added, drift, drifted, overview
-from assay.data.profile import Profile, profile_of
+from assay.data.drift.drift import ColumnDrift, added, drift, drifted, overview
+from assay.data.profiles.profile import Profile, profile_of
 
 DATA = Path(__file__).parents[2] / "data"
 LIMITS = Drift()

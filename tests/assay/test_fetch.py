@@ -16,8 +16,8 @@ import pytest
 from helpers import PYTHON
 
 from assay import artifacts
-from assay.data import addresses, downloads, fetching
-from assay.data.credentials import Hidden, load_credentials, shown
+from assay.data.fetching import addresses, downloads, remote
+from assay.data.fetching.credentials import Hidden, load_credentials, shown
 from assay.errors import ConfigError, ServiceError
 from assay.stages import fetch
 from assay.supervisor import supervise
@@ -141,7 +141,7 @@ def test_an_address_that_cannot_be_read(project: Path, address: str, error: type
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "a//b", "a/./b", "n" * 256, "nul\0"])
 def test_a_name_that_would_leave_the_folder(name: str) -> None:
     with pytest.raises(ConfigError, match="no file can have"):
-        fetching._remote(name, name, {})
+        remote._remote(name, name, {})
 
 
 def test_a_file_below_a_file(project: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_file_below_a_file(project: Path) -> None:
 
 def test_data_that_changes_while_it_is_read(project: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     memory, left = fsspec.filesystem("memory"), [1]
-    download = fetching._download
+    download = remote._download
 
     def slow(*args: Any) -> None:
         download(*args)
@@ -169,7 +169,7 @@ def test_data_that_changes_while_it_is_read(project: Path, bucket: str, monkeypa
             left[0] -= 1
             memory.pipe(f"/bucket/x/new{left[0]}.csv", b"n" * left[0])
 
-    monkeypatch.setattr(fetching, "_download", slow)
+    monkeypatch.setattr(remote, "_download", slow)
     fetchkit.run(project, f"{bucket}/x/*.csv")
     assert sorted(fetchkit.files(project)) == ["data/a.csv", "data/new0.csv"]
     left[0] = 99
@@ -282,7 +282,7 @@ def test_as_a_command(project: Path, tmp_path: Path) -> None:
     (tmp_path / "there.csv").write_bytes(b"1\n")
     context = fetchkit.context(project, f"file://{tmp_path}/there.csv")
     command = [PYTHON, "-m", "assay", "stage", "fetch", "--inputs", str(tmp_path), "--outputs", str(context.outputs)]
-    path = {"PYTHONPATH": str(Path(fetching.__file__).parents[2])}
+    path = {"PYTHONPATH": str(Path(remote.__file__).parents[3])}
     done = subprocess.run(
         [*command, "--project", str(project)], env=os.environ | path, capture_output=True, check=False
     )

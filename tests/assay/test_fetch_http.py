@@ -9,7 +9,7 @@ import fetchkit
 import pytest
 from webserver import Page, serving
 
-from assay.data import addresses
+from assay.data.fetching import addresses
 from assay.errors import ServiceError
 from assay.supervisor import supervise
 

@@ -35,13 +35,13 @@ def test_eight_stages_in_the_documented_order() -> None:
     assert [stage.name for stage in STAGES] == [
         "code-test", "data-validate", "train", "model-validate", "register", "package", "deploy", "monitor",
     ]  # fmt: skip
-    helpers = ("resolve", "rival")
+    helpers = ("resolve", "rival", "fetch", "expectations")
     order = [name for name in GRAPH.order(GRAPH.by_stage) if name not in helpers]
     assert order == [stage.name for stage in STAGES]
 
 
 def test_edges_come_from_the_artifacts() -> None:
-    assert GRAPH.needs("train") == ("data-validate",)
+    assert GRAPH.needs("train") == ("data-validate", "expectations")
     assert set(GRAPH.needs("register")) == {"train", "model-validate", "data-validate", "code-test"}
     assert "code-test" not in GRAPH.needs("register", optional=False)
 

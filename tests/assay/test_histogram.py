@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from assay.data.histogram import Histogram, histogram, key_bounds, number_bounds, number_keys
+from assay.data.profiles.histogram import MOST_BINS, Histogram, histogram, key_bounds, number_bounds, number_keys
 
 FLOATS = st.floats(allow_nan=False)
 KEYS = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-(2**63), 2**63 - 1))
@@ -18,10 +21,14 @@ KEYS = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-(2**63), 2
 @given(keys=KEYS, cuts=st.lists(st.integers(0, 60), max_size=4), most=st.integers(2, 12))
 def test_parts_merge_to_the_whole(keys: np.ndarray, cuts: list[int], most: int) -> None:
     parts = np.split(keys, sorted(min(cut, len(keys)) for cut in cuts))
-    merged = histogram(parts[0], most=most)
-    for part in parts[1:]:
-        merged = merged.merged(histogram(part, most=most), most)
-    assert merged == histogram(keys, most=most)
+    whole = histogram(keys, most=most)
+    for order in (parts, parts[::-1]):
+        merged = histogram(order[0], most=most)
+        for part in order[1:]:
+            merged = merged.merged(histogram(part, most=most), most)
+        assert merged == whole
+    later = functools.reduce(lambda one, two: histogram(two, most=most).merged(one, most), parts, histogram(keys[:0]))
+    assert later == whole
 
 
 @settings(max_examples=200, deadline=None)
@@ -36,6 +43,13 @@ def test_the_level_is_the_finest_that_fits(keys: np.ndarray, most: int) -> None:
     place = np.searchsorted(low, np.sort(keys), side="right") - 1
     assert (np.sort(keys) >= low[place]).all()
     assert (np.sort(keys) <= high[place]).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(keys=KEYS, most=st.integers(2, 12))
+def test_json_keeps_everything(keys: np.ndarray, most: int) -> None:
+    found = histogram(keys, most=most)
+    assert Histogram.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 @settings(max_examples=200, deadline=None)
@@ -84,3 +98,25 @@ def test_nothing() -> None:
     assert nothing.merged(some) == some == some.merged(nothing)
     assert nothing != some
     assert isinstance(nothing.at(3), Histogram)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 50_000), id="wide"),
+        pytest.param(np.arange(50_000), id="ascending"),
+        pytest.param(np.repeat([7, -(2**63), 2**63 - 1], 20_000), id="ends"),
+        pytest.param(np.tile(np.append(np.zeros(9, dtype=np.int64), 1 << np.arange(40)), 1000), id="regular"),
+    ],
+)
+def test_a_sample_of_the_keys_decides_nothing(keys: np.ndarray) -> None:
+    found = histogram(keys)
+    for level in (found.level, max(found.level - 1, 0)):
+        bins, counts = np.unique(keys >> np.int64(level), return_counts=True)
+        assert (len(bins) <= MOST_BINS) == (level == found.level)
+        if level == found.level:
+            assert found == Histogram(level, bins, counts)
+
+
+def test_zero_has_no_sign() -> None:
+    assert number_keys(np.array([0.0])) == number_keys(np.array([-0.0]))

@@ -21,7 +21,7 @@ def rows() -> pd.DataFrame:
 
 def test_honest_features_score_low_and_identifiers_nothing(rows: pd.DataFrame) -> None:
     scores = leakage(rows, "y", regression=False)
-    assert list(scores)[0] == "x"
+    assert next(iter(scores)) == "x"
     assert 0.3 < scores["x"] < 0.6
     assert scores["id"] == 0
     assert scores["noise"] < 0.1

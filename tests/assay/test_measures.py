@@ -14,9 +14,9 @@ from scipy.stats import chi2, chi2_contingency, ks_2samp, wasserstein_distance
 from scipy.stats.contingency import association
 
 from assay.config import Drift
-from assay.data import measures
-from assay.data.drift import ColumnDrift, drift
-from assay.data.profile import profile_of
+from assay.data.drift import measures
+from assay.data.drift.drift import ColumnDrift, drift
+from assay.data.profiles.profile import profile_of
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -9,7 +9,7 @@ from frames import champion, people, stage_context
 
 from assay.context import Outcome
 from assay.data.logs import read_logs
-from assay.data.profile import profile_of
+from assay.data.profiles.profile import profile_of
 from assay.errors import ArtifactError, ConfigError
 from assay.stages.monitor import run
 

@@ -24,8 +24,27 @@ def stages(tmp_path: Path, selection: Selection) -> list[str]:
 
 def test_everything_by_default(tmp_path: Path) -> None:
     plan = make_plan(project(tmp_path))
-    assert [s.stage for s in plan.steps] == list(GRAPH.order(GRAPH.by_stage))
+    always = {stage.name for stage in GRAPH.stages if not stage.only_with}
+    assert [s.stage for s in plan.steps] == list(GRAPH.order(always))
     assert [s.stage for s in plan.steps if s.supporting] == ["resolve", "rival"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "more"),
+    [
+        pytest.param('path = "s3://bucket/rows.parquet"', {"fetch"}, id="remote"),
+        pytest.param('pull = "dvc"', {"fetch"}, id="dvc"),
+        pytest.param('suite = "gx/suite.json"', {"expectations"}, id="suite"),
+    ],
+)
+def test_some_stages_run_only_where_they_have_work(tmp_path: Path, keys: str, more: set[str]) -> None:
+    plan = make_plan(project(tmp_path, f"{MINIMAL}{keys}\n"))
+    assert {s.stage for s in plan.steps} == {s.name for s in GRAPH.stages if not s.only_with} | more
+    needs = {s.stage: s.needs for s in plan.steps}
+    assert ("fetch" in needs["data-validate"]) is ("fetch" in more)
+    assert ("expectations" in needs["train"]) is ("expectations" in more)
+    validate = next(s for s in plan.steps if s.stage == "data-validate")
+    assert validate.data == ("" if "fetch" in more else "data/"), "what was fetched is an input, not an address"
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 
 from assay.config import Drift
-from assay.data.drift import drift
-from assay.data.plots import chart, drift_plots
-from assay.data.profile import Profile, profile_of
-from assay.data.svg import percent, short
+from assay.data.drift.drift import drift
+from assay.data.drift.plots import chart, drift_plots
+from assay.data.drift.svg import percent, short
+from assay.data.profiles.profile import Profile, profile_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assay.data.svg import Chart
+    from assay.data.drift.svg import Chart
 
 DRAW = np.random.default_rng(0)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from assay.cli import main
 from assay.config import Column, Data
-from assay.data.checks import Checks
-from assay.data.propose import HOW, Proposal, propose
-from assay.data.schematext import can_write, to_toml
+from assay.data.rules.checks import Checks
+from assay.data.rules.propose import HOW, Proposal, propose
+from assay.data.rules.schema_text import can_write, to_toml
 from assay.project import load_project
 from assay.schema import Problem, build
 
@@ -262,7 +262,7 @@ def test_command_explains_failures(
     assert main(["schema", "--project", str(project)]) == 2
     assert "assay run --until fetch" in capsys.readouterr().err
     (project / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
-    monkeypatch.delitem(sys.modules, "assay.data.propose")
+    monkeypatch.delitem(sys.modules, "assay.data.rules.propose")
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert main(["schema", "--project", str(project)]) == 2
     assert "pandas is not installed" in capsys.readouterr().err

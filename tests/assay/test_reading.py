@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from places import frame
+from places import config, frame
 
-from assay.data.files import File, Files
-from assay.data.jsonlines import read_json_lines
-from places import config
+from assay.data.reading.files import File, Files
+from assay.data.reading.json_lines import read_json_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +40,9 @@ def lines(folder: Path, text: str | bytes, **data: Any) -> pd.DataFrame:
         pytest.param("a,b,y\n1.5,x,1\n2,z,0\n", "a.data", {"format": "csv"}, id="named otherwise"),
     ],
 )
-def test_the_same_table_however_it_is_written(tmp_path: Path, text: str | bytes, name: str, data: dict[str, Any]) -> None:
+def test_the_same_table_however_it_is_written(
+    tmp_path: Path, text: str | bytes, name: str, data: dict[str, Any]
+) -> None:
     expected = pd.DataFrame({"a": [1.5, 2], "b": pd.Series(["x", "z"], dtype="str"), "y": [1, 0]})
     pd.testing.assert_frame_equal(csv(tmp_path, text, name, **data), expected)
 
@@ -123,7 +124,9 @@ def test_texts_of_which_less_than_half_are_numbers_are_texts(tmp_path: Path) -> 
         pytest.param(["2024-01-31", ""], [dt.datetime(2024, 1, 31), None], "datetime64[us]", id="dates"),
         pytest.param(["2024-01-31T12:30:00", "2024-01-01 00:00"], None, "datetime64[us]", id="times"),
         pytest.param(["2024-01-31T12:00:00Z", ""], None, "datetime64[us, UTC]", id="UTC"),
-        pytest.param(["2024-01-31T12:00:00+01:00", "2024-07-31T12:00:00+02:00"], None, "datetime64[us, UTC]", id="zones"),
+        pytest.param(
+            ["2024-01-31T12:00:00+01:00", "2024-07-31T12:00:00+02:00"], None, "datetime64[us, UTC]", id="zones"
+        ),
         pytest.param(["2024-01-31T12:00:00.123456789", "2024-01-01"], None, "datetime64[ns]", id="nanoseconds"),
         pytest.param(["0001-01-01", "9999-12-31"], None, "datetime64[us]", id="far away"),
     ],
@@ -196,7 +199,7 @@ def test_json_lines_have_the_keys_of_all_objects(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("apart", [False, True], ids=["one file", "two files"])
 def test_json_types_follow_from_the_values(
-    tmp_path: Path, one: str, two: str, dtype: str, expected: list[Any], apart: bool
+    tmp_path: Path, one: str, two: str, dtype: str, expected: list[Any], *, apart: bool
 ) -> None:
     first, second = f'{{"a":{one},"y":1}}\n', f'{{"a":{two},"y":0}}\n'
     files = {"a.jsonl": first, "b.jsonl.gz": second} if apart else {"a.ndjson": first + second}

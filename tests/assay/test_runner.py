@@ -151,7 +151,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_a_result_is_not_kept_when_a_file_changed_while_the_stage_ran(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("old")
-    code = "p = context.project / 'in.csv'; write(p.read_text()); p.write_text('changed') if p.read_text() == 'old' else 0"
+    code = (
+        "p = context.project / 'in.csv'; write(p.read_text()); p.write_text('changed') if p.read_text() == 'old' else 0"
+    )
     what = plan(step("a", code, data="in.csv"))
     assert statuses(execute(tmp_path, what)) == {"a": "passed"}
     assert statuses(execute(tmp_path, what)) == {"a": "passed"}, "the first result belongs to no content"

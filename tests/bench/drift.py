@@ -60,8 +60,8 @@ frame.to_parquet(path)
 ASSAY = f"""{HEAD}
 import pyarrow.parquet as pq
 from assay.config import Drift
-from assay.data.drift import drift
-from assay.data.profile import profile_of
+from assay.data.drift.drift import drift
+from assay.data.profiles.profile import profile_of
 def profile(path):
     whole = None
     for batch in pq.ParquetFile(path).iter_batches(250_000):
@@ -85,7 +85,7 @@ print(Report([DataDriftPreset()]).run(now, before).dict()["metrics"][0]["value"]
 CHECKS = f"""{HEAD}
 import pyarrow.parquet as pq
 from assay.config import Column, Data
-from assay.data.checks import Checks
+from assay.data.rules.checks import Checks
 schema = {{name: Column(**{{**rule, "allowed": tuple(rule.get("allowed", ()))}}) for name, rule in rules.items()}}
 checks, start = Checks(Data(target="c0", schema=schema), folder / "failures.parquet", None), 0
 for batch in pq.ParquetFile(folder / "now.parquet").iter_batches(250_000):

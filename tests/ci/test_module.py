@@ -124,7 +124,9 @@ async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
     await assay(data_credentials=secret, dvc_config=secret).full()
     for name, done in by_stage(engine).items():
         files = {path for path in done.secrets if path.startswith("/run/secrets/")}
-        assert files == ({done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name == "fetch" else set())
+        assert files == (
+            {done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name == "fetch" else set()
+        )
         assert (done.caches.get("/fetched") == "assay-fetched") is (name == "fetch")
         assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
 

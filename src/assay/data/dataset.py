@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -38,10 +38,12 @@ class DatasetWriter:
     _hashes: dict[str, list[np.ndarray]] = field(default_factory=lambda: {side: [] for side in SIDES})
     _columns: dict[str, str] = field(default_factory=dict)
 
-    def __enter__(self) -> DatasetWriter:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for writer in self._writers.values():
             writer.close()
 
@@ -58,7 +60,9 @@ class DatasetWriter:
             table = pa.Table.from_pandas(rows, schema=writer.schema if writer else None, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
             reason = str(error.args[0]) if error.args else str(error)
-            raise ProjectError(f"the data cannot be written as Parquet: {reason}", "load", "values of one type a column") from error
+            raise ProjectError(
+                f"the data cannot be written as Parquet: {reason}", "load", "values of one type a column"
+            ) from error
         if writer is None:
             writer = pq.ParquetWriter(self.folder / f"{side}.parquet", table.schema, compression="zstd")
             self._writers[side] = writer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from assay.data.columns import numbers
+from assay.data.profiles.columns import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,9 @@ def _groups(feature: pd.Series[Any]) -> np.ndarray:
     values = numbers(feature)
     different = np.unique(values[~np.isnan(values)])
     if len(different) > _BINS:
-        different = np.unique(np.quantile(values[~np.isnan(values)], np.arange(1, _BINS) / _BINS, method="inverted_cdf"))
+        different = np.unique(
+            np.quantile(values[~np.isnan(values)], np.arange(1, _BINS) / _BINS, method="inverted_cdf")
+        )
     return np.where(np.isnan(values), len(different) + 1, np.searchsorted(different, values, side="left"))
 
 

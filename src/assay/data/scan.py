@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from assay.data.profile import Profile, profile_of
+from assay.data.profiles.profile import Profile, profile_of
 from assay.data.split import holdout_rows
 from assay.errors import ProjectError
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from assay.config import Data
-    from assay.data.checks import Checks
     from assay.data.dataset import DatasetWriter
-    from assay.data.sources import Source
+    from assay.data.reading.sources import Source
+    from assay.data.rules.checks import Checks
 
 _SAMPLE = 50_000
 _CHUNK = 250_000

@@ -43,7 +43,9 @@ def weighted_metrics(true: np.ndarray, answers: Answers, task: Task) -> dict[str
 
 def _counted(truth: np.ndarray, said: np.ndarray, task: Task) -> dict[str, Metric]:
     hits, real, given = truth & said, truth.astype(float), said.astype(float)
-    picked = slice(task.labels.index(task.positive), task.labels.index(task.positive) + 1) if task.binary else slice(None)
+    picked = (
+        slice(task.labels.index(task.positive), task.labels.index(task.positive) + 1) if task.binary else slice(None)
+    )
 
     def rate(top: np.ndarray, bottom: np.ndarray, columns: slice = slice(None)) -> Metric:
         return lambda w: _ratio(w @ top[:, columns], w @ bottom[:, columns]).mean(axis=1)
@@ -78,11 +80,13 @@ def _regression(true: np.ndarray, predicted: np.ndarray) -> dict[str, Metric]:
 
     def r2(w: np.ndarray) -> np.ndarray:
         spread = (w @ np.square(true)) - w.sum(axis=1) * mean(w) ** 2
-        return 1 - _ratio(w @ squared, spread)
+        explained: np.ndarray = 1 - _ratio(w @ squared, spread)
+        return explained
 
     def median(w: np.ndarray) -> np.ndarray:
         reached, half, ranked = np.cumsum(w[:, order], axis=1), w.sum(axis=1, keepdims=True) / 2, errors[order]
-        return (ranked[(reached >= half).argmax(axis=1)] + ranked[(reached > half).argmax(axis=1)]) / 2
+        middle: np.ndarray = (ranked[(reached >= half).argmax(axis=1)] + ranked[(reached > half).argmax(axis=1)]) / 2
+        return middle
 
     found: dict[str, Metric] = {"rmse": lambda w: np.sqrt(mean_squared(w)), "mae": _mean(errors), "r2": r2}
     relative = {"mape": _mean(errors / np.abs(true))} if np.all(true != 0) else {}
@@ -91,11 +95,17 @@ def _regression(true: np.ndarray, predicted: np.ndarray) -> dict[str, Metric]:
 
 def _mean(values: np.ndarray) -> Metric:
     values = values.astype(float)
-    return lambda w: (w @ values) / w.sum(axis=1)
+
+    def mean(w: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (w @ values) / w.sum(axis=1)
+        return found
+
+    return mean
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom != 0)
+    found: np.ndarray = np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom != 0)
+    return found
 
 
 def _roc_auc(hits: np.ndarray, scores: np.ndarray) -> Metric:

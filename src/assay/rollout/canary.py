@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from assay.data import measures
+from assay.data.drift import measures
 from assay.gates import Observed
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from assay.context import Context, Outcome
-from assay.data.baseline import read_baseline
-from assay.data.checks import Checks
 from assay.data.dataset import DatasetWriter
-from assay.data.domain import classifier_auc
-from assay.data.drift import drift, drifted, overview
+from assay.data.drift.baseline import read_baseline
+from assay.data.drift.domain import classifier_auc
+from assay.data.drift.drift import drift, drifted, overview
+from assay.data.drift.plots import drift_plots
 from assay.data.leakage import leakage
-from assay.data.plots import drift_plots
+from assay.data.reading.sources import open_source
+from assay.data.rules.checks import Checks
 from assay.data.scan import scan
-from assay.data.sources import open_source
 from assay.gates import Observed
 from assay.reports import write_json
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from assay.config import Data
-    from assay.data.baseline import Baseline
-    from assay.data.checks import Checked, Finding
     from assay.data.dataset import Counted
-    from assay.data.drift import ColumnDrift
+    from assay.data.drift.baseline import Baseline
+    from assay.data.drift.drift import ColumnDrift
+    from assay.data.rules.checks import Checked, Finding
     from assay.data.scan import Scanned
 
 _SHOWN = 3
@@ -51,7 +51,9 @@ def run(context: Context) -> Outcome:
     if data.drift.classifier or _CLASSIFIER in context.limits:
         observed[_CLASSIFIER] = _classifier(data, before, seen)
     message = f"{source.rows} rows ({counted.rows['train']} train, {counted.rows['holdout']} holdout)"
-    message += f", {len(seen.train.columns)} columns" + ("" if data.schema else "; no rules in [tool.assay.data.schema]")
+    message += f", {len(seen.train.columns)} columns" + (
+        "" if data.schema else "; no rules in [tool.assay.data.schema]"
+    )
     print(f"{message}, from {source.where}, fingerprint {counted.fingerprint[:12]}")
     facts = {"rows": counted.rows, "fingerprint": counted.fingerprint, "source": source.where}
     return Outcome(observed=observed, message=message, summary=facts | {"drift": drifted(moved)})

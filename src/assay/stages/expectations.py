@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from assay.context import Context, Outcome
-from assay.data.suite import ask, read_suite
+from assay.data.rules.suite import ask, read_suite
 from assay.gates import Observed
 from assay.reports import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from assay.data.suite import Told
+    from assay.data.rules.suite import Told
 
 _COLUMNS = ("column", "column_A", "column_B", "column_list")
 _SHOWN = 3

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.context import Context, Outcome
-from assay.data import dvcpull, fetching
-from assay.data.credentials import load_credentials
-from assay.data.downloads import store_of
+from assay.data.fetching import dvc, remote
+from assay.data.fetching.credentials import load_credentials
+from assay.data.fetching.downloads import store_of
 from assay.reports import write_json
 
 if TYPE_CHECKING:
-    from assay.data.fetching import Fetched
+    from assay.data.fetching.remote import Fetched
 
 
 def run(context: Context) -> Outcome:
@@ -34,9 +34,9 @@ def run(context: Context) -> Outcome:
     store = store_of(context.project, spare)
     try:
         if data.pull == "dvc":
-            fetched = dvcpull.pull(data.path, context.project, folder, store, hidden)
+            fetched = dvc.pull(data.path, context.project, folder, store, hidden)
         else:
-            fetched = fetching.fetch(data.path, folder, store, hidden)
+            fetched = remote.fetch(data.path, folder, store, hidden)
     finally:
         shutil.rmtree(spare, ignore_errors=True)
     return _outcome(context, fetched)

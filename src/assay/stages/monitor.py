@@ -11,11 +11,11 @@ import numpy as np
 
 from assay.config import to_seconds
 from assay.context import Context, Outcome
-from assay.data.columns import name_of, numbers
-from assay.data.drift import ColumnDrift, drift, drifted, overview
+from assay.data.drift.drift import ColumnDrift, drift, drifted, overview
+from assay.data.drift.plots import drift_plots
 from assay.data.logs import Logs, read_logs
-from assay.data.plots import drift_plots
-from assay.data.profile import OldProfile, Profile, profile_of
+from assay.data.profiles.columns import name_of, numbers
+from assay.data.profiles.profile import OldProfile, Profile, profile_of
 from assay.errors import ArtifactError, ConfigError
 from assay.gates import Observed
 from assay.reports import write_json

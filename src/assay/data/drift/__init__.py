@@ -1,0 +1,1 @@
+"""How far data moved between two profiles."""

@@ -1,0 +1,1 @@
+"""Reads data: files in well-known formats, or the project's `load`; chunk by chunk, and every mistake explained."""

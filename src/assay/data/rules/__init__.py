@@ -1,0 +1,1 @@
+"""Holds data against its rules, and proposes rules from data."""
