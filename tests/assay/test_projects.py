@@ -69,7 +69,7 @@ assay: 1 configuration error:
   where:   pyproject.toml:9 tool.assay.data.holdot
   allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
   next:    did you mean "holdout"?
-""",
+""",  # noqa: E501 - one line of output
             id="unknown-key",
         ),
         pytest.param(

@@ -152,7 +152,7 @@ def _drift(serving: Serving | None, moved: dict[str, ColumnDrift], rows: int, le
     few = f"{rows} different rows, at least {least} are needed; " if rows < least else f"against {serving.name}; "
     # the prediction is in the place of the target, and one column like any other
     seen = {f"monitor.drift.{name}": found for name, found in overview(moved).items()}
-    return {gate: replace(seen[gate], message=few + seen[gate].message) for gate in _DRIFT}
+    return {gate: replace(seen[gate], message=(few + seen[gate].message).removesuffix("; ")) for gate in _DRIFT}
 
 
 def _performance(serving: Serving | None, logs: Logs, least: int) -> dict[str, Observed]:
