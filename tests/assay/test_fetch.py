@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fetchkit
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 import pytest
 from helpers import PYTHON
 

@@ -88,6 +88,8 @@ def test_only_the_texts_in_missing_are_missing(
         pytest.param(["1e300", ""], "float64", [1e300, None], id="a large float with a gap"),
         pytest.param(["1e17", "0.5"], "float64", [1e17, 0.5], id="a large float"),
         pytest.param(["18446744073709551615", "1"], "uint64", [2**64 - 1, 1], id="unsigned"),
+        pytest.param(["18446744073709551615", ""], "UInt64", [2**64 - 1, None], id="unsigned with a gap"),
+        pytest.param(["-9007199254740993", ""], "Int64", [-9007199254740993, None], id="below -2**53 with a gap"),
         pytest.param(["inf", "-Infinity"], "float64", [np.inf, -np.inf], id="infinite"),
         pytest.param(["True", "false"], "bool", [True, False], id="truth"),
         pytest.param(["true", ""], "boolean", [True, None], id="truth with a gap"),

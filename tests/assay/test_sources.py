@@ -157,6 +157,7 @@ def test_an_index_that_pandas_wrote_is_no_feature(tmp_path: Path) -> None:
         pytest.param(("k=1", "k=02"), {"k": "str"}, ["02", "1"], "str", id="numbers that are texts"),
         pytest.param(("k=b", "k=a%20c"), {}, ["a c", "b"], "str", id="texts"),
         pytest.param(("k=1", "k=__HIVE_DEFAULT_PARTITION__"), {}, [1.0, None], "float64", id="a gap"),
+        pytest.param(("j=1/k=__HIVE_DEFAULT_PARTITION__",) * 2, {}, [None], "float64", id="nothing but a gap"),
     ],
 )
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
@@ -171,11 +172,37 @@ def test_folders_with_key_and_value_become_columns(
     files = {f"{folder}/a.{form}": content[form] for folder in folders}
     opened = source(tmp_path, files | {"_SUCCESS": "", ".hidden.csv": "nonsense", "README.md": "hello"}, schema=schema)
     found = pd.concat(list(opened.chunks(1)))
-    assert list(found.columns) == ["x", "y", "k"]
+    assert list(found.columns) == ["x", "y", *(["j"] if "j=1" in folders[0] else []), "k"]
     assert str(found["k"].dtype) == dtype
     values = found["k"].astype(object).where(found["k"].notna(), None).tolist()
     assert sorted(map(str, values)) == sorted(map(str, [v for v in expected for _ in range(2)]))
     assert opened.column("k").isna().sum() == 2 * expected.count(None)
+
+
+@pytest.mark.parametrize(
+    ("texts", "dtype"),
+    [
+        pytest.param(["2024-01-01", "2024-01-02T00:00:00.123456789"], "datetime64[ns]", id="finer"),
+        pytest.param(["2024-01-01T00:00Z", None], "datetime64[us, UTC]", id="a zone and nothing"),
+        pytest.param([None, "2024-01-01T00:00+01:00"], "datetime64[us, UTC]", id="nothing and a zone"),
+        pytest.param([None, None], "datetime64[us]", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("dictionary", [False, True], ids=["text", "dictionary"])
+def test_times_have_one_dtype_in_all_chunks(
+    tmp_path: Path,
+    texts: list[str | None],
+    dtype: str,
+    dictionary: bool,  # noqa: FBT001
+) -> None:
+    arrays = [pa.array([text], pa.string()) for text in texts]
+    files = {f"{n}.parquet": table(t=a.dictionary_encode() if dictionary else a, x=a) for n, a in enumerate(arrays)}
+    rows = pa.table({"t": pa.nulls(1, pa.string()), "x": ["q"], "y": [1]})
+    chunks = list(source(tmp_path, files | {"9.parquet": rows}, times=("t",)).chunks(1))
+    assert [str(chunk["t"].dtype) for chunk in chunks] == [dtype] * 3
+    assert [chunk["t"].iloc[0] for chunk in chunks if chunk["t"].notna().all()] == [
+        pd.Timestamp(text) for text in texts if text
+    ]
 
 
 LOAD = """

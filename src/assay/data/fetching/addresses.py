@@ -75,7 +75,7 @@ def open_address(text: str, hidden: Hidden) -> Address:
     Raises:
         ConfigError: It is malformed, or nothing here can read its protocol.
     """
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     protocol = _protocols(text)[0]
     hidden = hidden.address(text)

@@ -34,7 +34,7 @@ def read(project: Path, scratch: Path) -> dict[str, Any]:
     Raises:
         ConfigError: A file cannot be read or is malformed.
     """
-    from dvc.config import Config  # type: ignore[import-untyped]
+    from dvc.config import Config
     from dvc.config import ConfigError as Malformed
 
     given = os.environ.get(LOCAL_VARIABLE)

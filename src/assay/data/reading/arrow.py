@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from assay.data.reading.times import parse
+from assay.data.reading.times import as_dtype, parse
 from assay.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -69,10 +69,12 @@ def simple(schema: pa.Schema, where: str) -> dict[str, pa.DataType]:
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ProjectError(f"more than one column is called {', '.join(twice)}", where, "each name once")
+    if "" in names:
+        raise ProjectError(f"column {names.index('') + 1} has no name", where, "a name for each column")
     kinds = {field.name: _simple(field.type) for field in schema}
     for name, kind in kinds.items():
         if kind is None:
-            what = f'column "{name}" holds {schema.field(name).type}'
+            what = f'column "{name}" holds {str(schema.field(name).type)[:60]}'
             raise ProjectError(what, where, _ALLOWED, "leave it out of the file, or read it with a `load` of your own")
     return kinds
 
@@ -186,6 +188,21 @@ def _fit(batch: pa.RecordBatch, name: str, form: Form, missing: Sequence[str]) -
     return fit
 
 
+def check_texts(column: pa.Array, name: str, where: str) -> None:
+    """Refuse texts that are no texts: not every writer looks at what it writes.
+
+    Raises:
+        ProjectError: Bytes are no UTF-8.
+    """
+    texts = column.dictionary if types.is_dictionary(column.type) else column
+    if _simple(texts.type) != TEXT:
+        return
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ProjectError(f'column "{name}" holds texts that are no UTF-8: {error}', where, "texts in UTF-8") from None
+
+
 def _recoded(column: pa.Array, form: Form) -> pa.Array:
     if types.is_null(column.type):
         return pa.nulls(len(column), form.kind)
@@ -209,7 +226,7 @@ def to_frame(table: pa.Table, forms: Mapping[str, Form], start: int = 0) -> pd.D
         if form.dtype is None:
             continue
         if isinstance(form.dtype, pd.DatetimeTZDtype | np.dtype):
-            frame[name] = parse(frame[name], lambda row: f"row {start + row}").astype(form.dtype)
+            frame[name] = as_dtype(parse(frame[name], lambda row: f"row {start + row}"), form.dtype)
         else:
             dtype: Any = form.dtype
             frame[name] = dtype.__from_arrow__(table.column(name))

@@ -2,112 +2,28 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import itertools
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from assay.data.reading.arrow import EXACT
+from assay.data.reading.csv_text import WHERE, Text
 from assay.data.reading.files import key_columns
 from assay.errors import ConfigError, ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from assay.config import Data
-    from assay.data.reading.files import File, Files
+    from assay.data.reading.files import Files
 
     Kind = Literal["empty", "text", "truth", "number"]
 
-_CSV = "pyproject.toml tool.assay.data.csv"
 _OTHERS = ",;\t|"
 _WIDE = 2.0**63
-
-
-@dataclass(frozen=True)
-class Text:
-    """One CSV file and how it is written.
-
-    Attributes:
-        file: The file.
-        data: `[tool.assay.data]`.
-    """
-
-    file: File
-    data: Data
-
-    @property
-    def delimiter(self) -> str:
-        """The character between fields; a tab in .tsv unless another than the comma is configured."""
-        given = self.data.csv.delimiter
-        return "\t" if given == "," and self.file.path.name.lower().endswith((".tsv", ".tsv.gz")) else given
-
-    @property
-    def encoding(self) -> str:
-        """The encoding; a byte order mark belongs to UTF-8, not to the first name."""
-        given = self.data.csv.encoding
-        return "utf-8-sig" if given.lower().replace("-", "").replace("_", "") == "utf8" else given
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row that is not blank, header included, with the number of its first line."""
-        text = io.TextIOWrapper(io.BytesIO(self.file.read()), encoding=self.encoding, newline="")
-        reader, line = csv.reader(text, delimiter=self.delimiter), 1
-        for fields in reader:
-            if len(fields) > 1 or any(field.strip() for field in fields):
-                yield line, fields
-            line = reader.line_num + 1
-
-    def line(self, row: int) -> str:
-        """Where the row at a position (from 0, without the header) is."""
-        line, _ = next(itertools.islice(self.records(), row + 1, None), (0, []))
-        return f"{self.file.name} line {line}"
-
-    def header(self) -> list[str]:
-        """The names of the columns.
-
-        Raises:
-            ProjectError: There is none, or it cannot be read.
-        """
-        try:
-            _, names = next(self.records(), (0, []))
-        except UnicodeDecodeError as error:
-            raise self.undecodable(error) from None
-        except csv.Error as error:
-            raise ProjectError(f"{self.file.name} is no CSV: {error}", f"{self.file.name} line 1") from None
-        _check_header(names, self.file.name)
-        return names
-
-    def undecodable(self, error: UnicodeDecodeError) -> ProjectError:
-        """The explanation of bytes that are no text in this encoding."""
-        raw, start, byte = self.file.read(), error.start, error.object[error.start]
-        try:
-            raw.decode(self.encoding)
-        except UnicodeDecodeError as whole:
-            start, byte = whole.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0), whole.object[whole.start]
-        line = raw.count(b"\n", 0, start) + 1
-        encoding = self.data.csv.encoding
-        what = f"{self.file.name} is not {encoding}: byte 0x{byte:02x} at offset {start}, in line {line}"
-        guess = "utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "cp1252"
-        return ProjectError(what, f"{_CSV}.encoding", next=f'name the right encoding: perhaps encoding = "{guess}"')
-
-
-def _check_header(names: Sequence[str], where: str) -> None:
-    if not names:
-        raise ProjectError(f"{where} is empty", where, "a line with the names of the columns, and at least one row")
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if twice:
-        shown = ", ".join(name or "(no name)" for name in twice)
-        raise ProjectError(f"more than one column is called {shown}", f"{where} line 1", "each name once")
-    if "" in names:
-        then = "name it; if pandas wrote its index there: to_csv(..., index=False)"
-        raise ProjectError(
-            f"column {names.index('') + 1} has no name", f"{where} line 1", "a name for each column", then
-        )
 
 
 def read_csv(files: Files, data: Data) -> tuple[pd.DataFrame, list[tuple[Text, int]]]:
@@ -135,13 +51,14 @@ def read_csv(files: Files, data: Data) -> tuple[pd.DataFrame, list[tuple[Text, i
     known: dict[str, str] = {name: "str" for name, rule in data.schema.items() if rule.type == "str"}
     known |= dict.fromkeys(data.times, "str")
     frames = [_frame(text, names, known) for text, names in zip(texts, headers, strict=True)]
-    if better := _better(frames):
+    if better := _better(frames, data.missing):
         frames = [_frame(text, names, known | better) for text, names in zip(texts, headers, strict=True)]
     rows = [len(frame) for frame in frames]
     filled = [frame[headers[0]] for frame in frames if len(frame)] or frames
     frame = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
     for key, values in folders.items():
-        frame[key] = pd.Series(values).repeat(rows).array
+        column = pd.Series(values, dtype=None if any(value is not None for value in values) else float)
+        frame[key] = column.repeat(rows).array
     return frame, list(zip(texts, rows, strict=True))
 
 
@@ -157,7 +74,10 @@ def _check_headers(texts: Sequence[Text], headers: Sequence[Sequence[str]]) -> N
     other = next((mark for mark in _OTHERS if len(names) == 1 and mark in names[0]), "")
     if other:
         what = f'{first.file.name} is one column called "{names[0]}"'
-        raise ConfigError(what, f"{_CSV}.delimiter", "the character between fields", f"perhaps delimiter = {other!r}")
+        raise ConfigError(what, f"{WHERE}.delimiter", "the character between fields", f"perhaps delimiter = {other!r}")
+    if first.delimiter == first.data.csv.decimal:
+        what = f'"{first.delimiter}" cannot stand both between fields and before decimals'
+        raise ConfigError(what, f"{WHERE}.delimiter", "two different characters", 'perhaps delimiter = ";"')
 
 
 def _frame(text: Text, names: Sequence[str], dtypes: Mapping[str, str]) -> pd.DataFrame:
@@ -214,7 +134,7 @@ def _truth(column: pd.Series[Any], text: Text) -> pd.Series[Any]:
     return column.astype(float) if column.isna().all() else column.astype("str")
 
 
-def _better(frames: Sequence[pd.DataFrame]) -> dict[str, str]:
+def _better(frames: Sequence[pd.DataFrame], missing: Sequence[str]) -> dict[str, str]:
     """Dtypes to read again with: of columns whose files disagree, and of numbers that floats would round."""
     better: dict[str, str] = {}
     for name in frames[0].columns:
@@ -226,6 +146,9 @@ def _better(frames: Sequence[pd.DataFrame]) -> dict[str, str]:
             better[name] = "boolean"
         elif kinds == {"number"} and _rounded(columns):
             better[name] = "Int64"
+        elif kinds == {"text"} and any(column.isin(missing).any() for column in columns):
+            # what pandas makes of numbers beyond 63 bits of which some are missing
+            better[name] = "UInt64"
     return better
 
 

@@ -123,7 +123,14 @@ def visible(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
     found: list[Path] = []
+    seen: set[str] = set()
     for folder, below, names in os.walk(root, onerror=refuse, followlinks=True):
+        # a link may lead back to where it stands
+        real = os.path.realpath(folder)
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
         below[:] = sorted(name for name in below if name[0] not in "._")
         found += [Path(folder) / name for name in names if name[0] not in "._"]
     return sorted(path for path in found if path.is_file())

@@ -100,8 +100,9 @@ def _facts(name: str, kind: pa.DataType, tables: Sequence[pa.Table]) -> Facts:
 
 
 def _blocks(file: File, size: int) -> Iterator[Block]:
-    raw, start, lines = file.read().removeprefix(b"\xef\xbb\xbf"), 0, 0
-    _check_encoding(raw, file)
+    content, start, lines = file.read(), 0, 0
+    _check_encoding(content, file)
+    raw = content.removeprefix(b"\xef\xbb\xbf")
     while start < len(raw):
         # to the end of a line; a line that is longer than a block is a block of its own
         end = (

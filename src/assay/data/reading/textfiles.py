@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from assay.config import Column, Data
-    from assay.data.reading.csv_files import Text
+    from assay.data.reading.csv_text import Text
     from assay.data.reading.files import Files
     from assay.data.reading.json_lines import Block
 

@@ -45,12 +45,26 @@ def parse(texts: pd.Series[Any], place: Callable[[int], str]) -> pd.Series[Any]:
     return times if times.dt.unit in {"us", "ns"} else times.dt.as_unit("us")
 
 
-def agreed(dtypes: Iterable[Dtype]) -> Dtype:
-    """The one dtype that holds the times of all parts of a column."""
-    found = list(dtypes)
+def agreed(name: str, parts: Iterable[pd.Series[Any]]) -> Dtype:
+    """The one dtype that holds the times of all parts of a column, as `parse` gave them.
+
+    Raises:
+        ProjectError: Some parts name a zone, others do not.
+    """
+    # a part in which all is missing says nothing
+    found = {times.dtype for times in parts if times.notna().any()}
     unit: Literal["ns", "us"] = "ns" if any("[ns" in str(dtype) for dtype in found) else "us"
-    zoned = any(isinstance(dtype, pd.DatetimeTZDtype) for dtype in found)
-    return pd.DatetimeTZDtype(unit, tz="UTC") if zoned else np.dtype(f"datetime64[{unit}]")
+    zoned = {isinstance(dtype, pd.DatetimeTZDtype) for dtype in found}
+    if len(zoned) > 1:
+        what = f'column "{name}": some times name a time zone, others do not'
+        raise ProjectError(what, _where("times"), "a zone in each of them or in none")
+    return pd.DatetimeTZDtype(unit, tz="UTC") if True in zoned else np.dtype(f"datetime64[{unit}]")
+
+
+def as_dtype(times: pd.Series[Any], dtype: Dtype) -> pd.Series[Any]:
+    """Times of one part with the dtype that all have."""
+    known = isinstance(dtype, np.dtype) or times.dt.tz is not None
+    return (times if known else times.dt.tz_localize("UTC")).astype(dtype)
 
 
 def _told(texts: pd.Series[Any], chosen: np.ndarray, place: Callable[[int], str]) -> str:
