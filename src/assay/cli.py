@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.errors import ArtifactError, AssayError, ConfigError, Exit
+from assay.errors import AssayError, ConfigError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,9 +95,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     bundle = arguments.bundle
     if bundle is None:
         # not in a model's image, which holds only what serving needs
-        from assay.local import newest_bundle
+        from assay.local import newest
 
-        bundle = newest_bundle(arguments.project)
+        bundle = newest(arguments.project, "bundle")
     serve(bundle, arguments.host, arguments.port, arguments.log)
     return Exit.PASSED
 
@@ -115,10 +115,11 @@ def _rollback(arguments: argparse.Namespace) -> int:
 def _schema(arguments: argparse.Namespace) -> int:
     from contextlib import redirect_stdout
 
+    from assay.local import newest
     from assay.project import load_project
 
     project = load_project(arguments.project)
-    fetched = _newest_fetched(arguments.project) if project.config.data.fetched else None
+    fetched = newest(arguments.project, "fetched") if project.config.data.fetched else None
     try:
         from assay.data.rules.propose import proposed_toml
     except ModuleNotFoundError as error:
@@ -130,16 +131,6 @@ def _schema(arguments: argparse.Namespace) -> int:
     sys.stdout.write(text)
     sys.stderr.write("".join(f"review: {note}\n" for note in notes))
     return Exit.PASSED
-
-
-def _newest_fetched(project: Path) -> Path:
-    from assay.local import STATE
-
-    found = sorted((project / STATE / "runs").glob("*/fetch/fetched"))
-    if not found:
-        where = str(project / STATE / "runs")
-        raise ArtifactError("no run has fetched the data yet", where, next="assay run --until fetch")
-    return found[-1]
 
 
 def _selection(arguments: argparse.Namespace) -> Selection:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from assay.cache import Cache
 from assay.errors import ArtifactError, ConfigError
+from assay.pipeline import GRAPH
 from assay.plan import Plan, make_plan
 from assay.project import load_project
 from assay.render.collect import collect, write_run
@@ -104,18 +105,19 @@ def report_on(folder: Path, plan_file: Path) -> RunReport:
     return run
 
 
-def newest_bundle(project: Path) -> Path:
-    """The bundle of the newest run that made one.
+def newest(project: Path, artifact: str) -> Path:
+    """Where `artifact` of the newest run that made it lies.
 
     Raises:
-        ArtifactError: No run made one.
+        ArtifactError: No run made it.
     """
-    bundles = sorted((project / STATE / "runs").glob("*/package/bundle"))
-    if not bundles:
+    runs, maker = project / STATE / "runs", GRAPH.makers[artifact]
+    found = sorted(runs.glob(f"*/{maker}/{GRAPH.by_artifact[artifact].path.rstrip('/')}"))
+    if not found:
         raise ArtifactError(
-            "no run has made a bundle yet", where=str(project / STATE / "runs"), next="assay run --until package"
+            f'no run has made the artifact "{artifact}" yet', where=str(runs), next=f"assay run --until {maker}"
         )
-    return bundles[-1]
+    return found[-1]
 
 
 def commit_of(root: Path) -> str:

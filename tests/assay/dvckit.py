@@ -37,6 +37,16 @@ def call(folder: Path, *command: str) -> None:
     subprocess.run(command, cwd=folder, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
+def alone(factory: pytest.TempPathFactory, folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """The project of `copied`, with nothing of this machine's own settings and stores."""
+    for name in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG"):
+        patch.delenv(name, raising=False)
+    patch.setenv("ASSAY_FETCHED", str(folder / "store"))
+    patch.setenv("DVC_GLOBAL_CONFIG_DIR", str(folder / "nobody"))
+    patch.setenv("NO_PROXY", "*")
+    return copied(factory, folder)
+
+
 def copied(factory: pytest.TempPathFactory, folder: Path) -> Path:
     """A project in `folder` whose data is tracked and pushed and not there any more; beside it lies the `remote`."""
     made = factory.getbasetemp() / "dvc-made"

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ASSAY_FETCHED", str(tmp_path / "store"))
-    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "nobody"))
-    monkeypatch.setenv("NO_PROXY", "*")
-    return dvckit.copied(tmp_path_factory, tmp_path)
+    return dvckit.alone(tmp_path_factory, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o444], ids=["DVC looks", "DVC trusts"])

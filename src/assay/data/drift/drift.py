@@ -1,7 +1,6 @@
 """Drift: which columns moved between two profiles, and whether that is more than chance.
 
-Effect sizes decide. A column has drifted where one of its measures reaches the
-threshold of `[tool.assay.data.drift]`
+Effect sizes decide. A column has drifted where one of its measures reaches its threshold in `[tool.assay.data.drift]`
 and chance would do that less than once in ten thousand times; a p-value alone would flag everything at a million rows,
 an effect size alone would flag everything at fifty. With fewer rows than `min_rows` nobody can tell.
 """

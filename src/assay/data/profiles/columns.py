@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from assay.data.profiles.association import Classes, Numbers, Side
 from assay.data.profiles.histogram import number_keys
@@ -176,7 +177,7 @@ def _factorized(column: pd.Series[Any]) -> tuple[np.ndarray, np.ndarray]:
         column = column.map(name_of, na_action="ignore")
     try:
         codes, distinct = pd.factorize(column)
-    except NotImplementedError:
+    except pa.ArrowException:  # lists and structs, which Arrow does not factorize
         codes, distinct = pd.factorize(column.astype(object).map(name_of, na_action="ignore"))
     return codes, np.asarray(distinct, dtype=object)
 

@@ -147,7 +147,7 @@ def texts(column: pd.Series[Any]) -> pa.StringArray:
         try:
             kind = pa.string() if column.dtype == object else None
             found = pa.array(column, kind, from_pandas=True).cast(pa.string())
-        except (TypeError, ValueError, NotImplementedError, OverflowError):
+        except (TypeError, ValueError, OverflowError, pa.ArrowException):
             pass  # of mixed types, or of one that Arrow does not know
         else:
             return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
