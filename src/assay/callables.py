@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -45,6 +47,47 @@ class Build(Protocol):
 
     def __call__(self, params: Mapping[str, Any]) -> Model:
         """The estimator for `[tool.assay.params]`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset:
+    """Rows with their answers, as `[tool.assay.data]` describes them.
+
+    Attributes:
+        x: Features of shape (rows, columns).
+        y: Target of shape (rows,).
+        weights: Weight of each row; None where no column is named.
+        groups: Which rows belong together; None where no column is named.
+        times: When each row was; None where no column is named.
+        aside: The columns that are no features, shape (rows, columns).
+    """
+
+    x: pd.DataFrame
+    y: pd.Series
+    weights: pd.Series | None = None
+    groups: pd.Series | None = None
+    times: pd.Series | None = None
+    aside: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.x)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """Some rows, by position or by a mask, with an index that starts at 0."""
+
+        def some(part: Any) -> Any:  # noqa: ANN401 - a frame, a column, or None
+            return None if part is None else part.iloc[rows].reset_index(drop=True)
+
+        return Dataset(**{name: some(getattr(self, name)) for name in self.__dataclass_fields__})
+
+
+class Train(Protocol):
+    """`[tool.assay] train`: fits a model of any kind, in place of `model`."""
+
+    def __call__(self, dataset: Dataset, params: Mapping[str, Any]) -> Model:
+        """A model that has learnt from the train rows: anything with predict, or an MLflow PythonModel."""
         ...
 
 
@@ -121,6 +164,7 @@ def user_code(doing: str, project: Path) -> Iterator[None]:
         doing: What was asked of the code, for the message: `"model.fit"`.
         project: The project's folder; frames outside it, and Assay's own, are left out.
     """
+    process = os.getpid()
     try:
         yield
     except ProjectError:
@@ -128,6 +172,10 @@ def user_code(doing: str, project: Path) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         what = f"{doing} raised {type(error).__name__}: {error}"
         raise ProjectError(what, trace=trimmed(error, project)) from error
+    finally:
+        if os.getpid() != process:
+            # the project's code forked, and this is its child: it must not go on as if it were the stage
+            os._exit(1)
 
 
 def trimmed(error: BaseException, project: Path) -> str:

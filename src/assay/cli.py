@@ -59,6 +59,10 @@ def _run(arguments: argparse.Namespace) -> int:
 def _stage(arguments: argparse.Namespace) -> int:
     from assay.single import run_stage
 
+    if arguments.gpu:
+        from assay.gpu import require
+
+        require([arguments.name])
     report = run_stage(
         arguments.name, arguments.project, arguments.inputs, arguments.outputs, arguments.timeout, arguments.memory
     )
@@ -104,7 +108,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _rollback(arguments: argparse.Namespace) -> int:
     from assay.project import load_project
-    from assay.registry import Registry, store_of
+    from assay.tracking.registry import Registry, store_of
 
     name = load_project(arguments.project).config.name
     now, before = Registry(store_of(arguments.project)).rollback(name)
@@ -133,6 +137,14 @@ def _schema(arguments: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
+def _gpu(arguments: argparse.Namespace) -> int:
+    from assay.gpu import require
+
+    require([arguments.stage])
+    sys.stdout.write("a GPU can be used\n")
+    return Exit.PASSED
+
+
 def _selection(arguments: argparse.Namespace) -> Selection:
     from assay.plan import Selection
 
@@ -155,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("name", metavar="NAME")
     stage.add_argument("--timeout", type=float, default=3600, help="seconds")
     stage.add_argument("--memory", type=int, default=0, help="bytes, 0 for no limit")
+    stage.add_argument("--gpu", action="store_true", help="fail where no GPU can be used")
     bundle = _add(commands, "bundle", _bundle, "write what the model's image is built from")
     kinds = "the model just registered, or the one that serves now (empty where that is the same, or none)"
     bundle.add_argument("--kind", choices=("candidate", "stable"), default="candidate", help=kinds)
@@ -170,6 +183,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8080)
     serve.add_argument("--log", type=Path, help="folder for prediction logs")
+    gpu = _add(commands, "gpu", _gpu, "tell whether a GPU can be used here, and why not")
+    gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
     return parser

@@ -2,87 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assay import values
 from assay.gates import Waiver  # noqa: TC001 - schema.build reads the annotations
 from assay.schema import between, key
 
-_DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
-_NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
-_SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
-_UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
-_SECRET = re.compile(r"(^|&)[\w-]*(sig|signature|token|key|secret|password|credential)[\w-]*=", re.IGNORECASE)
-_SPAN = re.compile(r"^(\d+)\s*([smhd])$")
 Severity = Literal["fail", "warn"]
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _dotted(value: str) -> str:
-    return "" if _DOTTED.match(value) else '"package.module:function"'
-
-
-def _name(value: str) -> str:
-    return "" if _NAME.match(value) else "lower-case letters, digits and hyphens, a letter first"
-
-
-def _size(value: str) -> str:
-    return "" if _SIZE.match(value) else 'a size such as "4GiB" or "512MiB"'
-
-
-def _span(value: str) -> str:
-    return "" if _SPAN.match(value) else 'a time span such as "24h", "30m" or "7d"'
-
-
-def _one_character(value: str) -> str:
-    return "" if len(value) == 1 else "one character"
-
-
-def _encoding(value: str) -> str:
-    try:
-        codecs.lookup(value)
-    except LookupError:
-        return 'an encoding that Python knows, such as "utf-8", "latin-1" or "cp1252"'
-    return ""
-
-
-def _no_credentials(value: str) -> str:
-    """Addresses stand in plans, reports and caches, where a password or a signature would be read by many."""
-    host, _, rest = value.partition("://")[2].partition("/")
-    secret = "@" in host or _SECRET.search(rest.partition("?")[2])
-    return "an address without password or signature; those belong into the environment" if secret else ""
-
-
-def _holdout(value: float | str) -> str:
-    ok = bool(value) if isinstance(value, str) else 0 < value < 1
-    return "" if ok else "a share between 0 and 1, or the name of a true/false column that marks holdout rows"
-
-
-def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        return f"a regular expression ({error})"
-    return ""
-
-
-def _steps(value: tuple[int, ...]) -> str:
-    ok = bool(value) and value[-1] == 100 and list(value) == sorted(set(value)) and value[0] > 0  # noqa: PLR2004 - percent
-    return "" if ok else "rising percentages that end in 100"
-
-
-def to_bytes(size: str | None) -> int | None:
-    """`"4GiB"` in bytes; None stays None."""
-    match = _SIZE.match(size or "")
-    return int(match.group(1)) * _UNITS[match.group(2)] if match else None
-
-
-def to_seconds(span: str) -> int:
-    """`"24h"` in seconds."""
-    match = _SPAN.match(span)
-    return int(match.group(1)) * _SECONDS[match.group(2)] if match else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +27,10 @@ class Column:
     min: float | str | None = key("smallest value allowed, a date for a datetime", None)
     max: float | str | None = key("largest value allowed, a date for a datetime", None)
     allowed: tuple[Any, ...] = key("the only values allowed", ())
-    pattern: str | None = key("regular expression that each value must match in full", None, check=_pattern)
+    pattern: str | None = key("regular expression that each value must match in full", None, check=values.pattern)
     max_missing: float = key("largest share of missing values", 1.0, check=between(0, 1))
     unique: bool = key("no value twice", default=False)
-    max_age: str | None = key("oldest that the newest value of a datetime may be", None, check=_span)
+    max_age: str | None = key("oldest that the newest value of a datetime may be", None, check=values.span)
     severity: Severity = key("what a broken rule does: stop the run, or only say so", "fail")
 
 
@@ -119,9 +46,9 @@ class Expression:
 class Csv:
     """`[tool.assay.data.csv]`: how text files are written, for projects without `load`."""
 
-    delimiter: str = key("character between two fields", ",", check=_one_character)
-    encoding: str = key("encoding of the text", "utf-8", check=_encoding)
-    decimal: str = key("character before the decimals", ".", check=_one_character)
+    delimiter: str = key("character between two fields", ",", check=values.one_character)
+    encoding: str = key("encoding of the text", "utf-8", check=values.encoding)
+    decimal: str = key("character before the decimals", ".", check=values.one_character)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +73,7 @@ class Data:
     path: str = key(
         "folder or file in the project, or an address (s3://, gs://, https://); handed to `load`",
         "data/",
-        check=_no_credentials,
+        check=values.no_credentials,
         hidden=True,
     )
     pull: Literal["dvc"] | None = key("tool that brings the data into the project's folder first", None)
@@ -158,9 +85,13 @@ class Data:
     task: Literal["classification", "regression"] = key("what is predicted", "classification")
     positive: str | int | bool | None = key("label of the positive class, for two classes", None)
     holdout: float | str = key(
-        "share of rows kept for model-validate, or a column that marks them", 0.2, check=_holdout
+        "share of rows kept for model-validate, or a column that marks them", 0.2, check=values.holdout
     )
     seed: int = key("seed of the random split", 0)
+    group: str | None = key("column whose equal values stay together in every split; not a feature", None)
+    time: str | None = key("column by which the newest rows are held out, and folds follow each other", None)
+    weight: str | None = key("column with the weight of each row in training; not a feature", None)
+    exclude: tuple[str, ...] = key("columns that the model does not get; fairness and slices see them", ())
     sensitive: tuple[str, ...] = key("columns over which fairness is measured", ())
     baseline: str | None = key("data profile to measure drift against while no model serves", None)
     strict: bool = key("columns that the schema does not name are failures", default=False)
@@ -176,13 +107,73 @@ class Data:
         """True where the data does not lie in the project's folder yet."""
         return self.pull is not None or "://" in self.path
 
+    @property
+    def aside(self) -> tuple[str, ...]:
+        """Columns of the dataset that are no features."""
+        return tuple(dict.fromkeys(name for name in (self.weight, self.group, *self.exclude) if name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """`[tool.assay.training]`: how a model is fitted."""
+
+    seed: int = key("seed of every random number, and of each `random_state` that is not set", 0)
+    cross_validation: int = key("folds of a cross-validation over the train rows; 0: none", 0, check=values.folds)
+    early_stopping: float = key(
+        "share of the train rows that a boosting library gets as `eval_set`, to stop by", 0.0, check=between(0, 0.5)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """`[tool.assay.search.space.<parameter>]`: the values that are tried, a range or choices."""
+
+    low: float | int | None = key("smallest value", None)
+    high: float | int | None = key("largest value; whole numbers are tried where both are whole", None)
+    log: bool = key("the values are spread over orders of magnitude", default=False)
+    choices: tuple[Any, ...] = key("the only values", ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """`[tool.assay.search]`: which parameters are tried before the model is fitted."""
+
+    space: dict[str, Dimension] = key("the values that are tried, by parameter", {})
+    trials: int = key("how many sets of parameters are tried", 20, check=between(1, 100_000))
+    timeout: str | None = key("no further trial is started after this long", None, check=values.span)
+    metric: str | None = key("what decides, by cross-validation; absent: accuracy or rmse", None)
+    direction: Literal["maximize", "minimize"] | None = key("which way a metric of your own is better", None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """`[tool.assay.evaluation]`: what model-validate looks at."""
+
+    slices: tuple[str, ...] = key("columns whose groups are measured one by one, beside the sensitive ones", ())
+    min_slice_rows: int = key("a smaller group counts in no slice gate", 100, check=between(1, 10**9))
+    min_group_rows: int = key("a smaller group counts in no fairness gate", 30, check=between(1, 10**9))
+    batch_rows: int = key("rows of the batch whose prediction is timed", 1000, check=between(1, 10**6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """`[tool.assay.card]`: what only people know about a model; each stands in its model card."""
+
+    intended_use: str | None = key("what the model is for, and for whom", None)
+    out_of_scope: str | None = key("what it must not be used for", None)
+    limitations: str | None = key("what is known to go wrong outside of the data", None)
+    ethical_considerations: str | None = key("whom it may harm, and what was done about it", None)
+    owners: tuple[str, ...] = key("who answers for it", ())
+    licence: str | None = key("under which terms it may be used", None)
+    references: tuple[str, ...] = key("addresses to read on", ())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
     """`[tool.assay.deploy.canary]`: how traffic moves to the candidate."""
 
     steps: tuple[int, ...] = key(
-        "percent of requests that go to the candidate, step by step", (10, 50, 100), check=_steps
+        "percent of requests that go to the candidate, step by step", (10, 50, 100), check=values.steps
     )
     min_requests: int = key(
         "requests the candidate must have answered before a step is judged", 50, check=between(1, 10**6)
@@ -195,7 +186,7 @@ class Deploy:
 
     target: Literal["local"] = key("where the model runs", "local")
     canary: Canary = key("how traffic moves to the candidate", Canary())
-    ready_timeout: str = key("how long a version may take to get ready", "60s", check=_span)
+    ready_timeout: str = key("how long a version may take to get ready", "60s", check=values.span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +194,7 @@ class Monitor:
     """`[tool.assay.monitor]`: the live data that is looked at."""
 
     path: str | None = key("folder of prediction logs (JSON Lines); absent: the traffic of this run's deploy", None)
-    window: str = key("how far back to look", "24h", check=_span)
+    window: str = key("how far back to look", "24h", check=values.span)
     min_rows: int = key("fewer rows than this are inconclusive", 100, check=between(1, 10**9))
 
 
@@ -211,8 +202,8 @@ class Monitor:
 class Resources:
     """`[tool.assay.resources.<stage>]`: what a stage may use."""
 
-    timeout: str = key("longest time the stage may take", "60m", check=_span)
-    memory: str | None = key("most memory the stage may use", None, check=_size)
+    timeout: str = key("longest time the stage may take", "60m", check=values.span)
+    memory: str | None = key("most memory the stage may use", None, check=values.size)
     gpu: bool = key("the stage gets the host's GPUs", default=False)
 
 
@@ -220,16 +211,23 @@ class Resources:
 class Config:
     """`[tool.assay]`: everything that a project says about itself."""
 
-    name: str = key("name of the model in the registry", check=_name)
+    name: str = key("name of the model in the registry", check=values.name)
     load: str | None = key(
-        "(data: Path) -> pandas.DataFrame; absent: read as [tool.assay.data] says", None, check=_dotted
+        "(data: Path) -> pandas.DataFrame; absent: read as [tool.assay.data] says", None, check=values.dotted
     )
-    model: str = key("(params: dict) -> estimator with fit and predict", check=_dotted)
-    metrics: str | None = key("(model, X, y) -> dict[str, float]", None, check=_dotted)
+    model: str | None = key("(params: dict) -> estimator with fit and predict", None, check=values.dotted)
+    train: str | None = key(
+        "(dataset: Dataset, params: dict) -> fitted model, in place of `model`", None, check=values.dotted
+    )
+    metrics: str | None = key("(model, X, y) -> dict[str, float]", None, check=values.dotted)
     requirements: str | None = key("requirements file with the project's own packages", None)
     code: Code = key("what code-test looks at", Code())
     data: Data = key("where the data is and what it means")
-    params: dict[str, Any] = key("handed to `model` as they are", {})
+    params: dict[str, Any] = key("handed to `model` or `train` as they are", {})
+    training: Training = key("how a model is fitted", Training())
+    search: Search = key("which parameters are tried before the model is fitted", Search())
+    evaluation: Evaluation = key("what model-validate looks at", Evaluation())
+    card: Card = key("what only people know about the model", Card())
     gates: dict[str, dict[str, Any]] = key("limits by stage and gate", {})
     deploy: Deploy = key("where and how a model goes live", Deploy())
     monitor: Monitor = key("the live data that is looked at", Monitor())

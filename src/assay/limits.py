@@ -83,7 +83,7 @@ def _add(
 
 def _wrong_way(gate: str, bounds: Mapping[str, Any], path: tuple[str, ...]) -> list[Problem]:
     """Bounds against the champion that would refuse the better model and let the worse one pass."""
-    metric = gate.split(".")[1]
+    metric = gate.split(".")[-2]
     if not gate.endswith(".vs_champion") or metric not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
         return []
     better, wrong, right = (

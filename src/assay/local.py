@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from assay.cache import Cache
 from assay.errors import ArtifactError, ConfigError
+from assay.gpu import require
 from assay.pipeline import GRAPH
 from assay.plan import Plan, make_plan
 from assay.project import load_project
@@ -38,6 +39,7 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
     """
     root = project.resolve()
     plan = make_plan(load_project(root), selection)
+    require(step.stage for step in plan.steps if step.gpu)
     started, clock = _now(), time.monotonic()
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = _run_folder(root, run_id)

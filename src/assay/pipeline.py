@@ -19,7 +19,8 @@ ARTIFACTS = (
     Artifact("rival", "rival/", "the champion, unless it is the very model that was trained"),
     Artifact("fetched", "fetched/", "the data from outside the project's folder, by content; fetched.json"),
     Artifact("test-report", "test-report/", "junit.xml, coverage, lint and type findings"),
-    Artifact("dataset", "dataset/", "train and holdout rows, fingerprint"),
+    Artifact("dataset", "dataset/", "the rows to learn from, fingerprint"),
+    Artifact("holdout", "holdout/", "the rows that no model may learn from"),
     Artifact("data-report", "data-report/", "data profile, failed checks with rows, drift, plots"),
     Artifact("expectations", "expectations/", "what the project's Great Expectations suite said about the dataset"),
     Artifact("model", "model/", "MLflow model folder"),
@@ -31,6 +32,9 @@ ARTIFACTS = (
     Artifact("deployment", "deployment/", "deployment.json, the traffic of the rollout, profile of what serves"),
     Artifact("monitor-report", "monitor-report/", "drift, volume and performance of the window"),
 )
+
+# what a stage must know to read the dataset
+_COLUMNS = tuple(f"data.{key}" for key in ("target", "task", "positive", "weight", "group", "time", "exclude"))
 
 RESOLVE = Stage(
     name="resolve",
@@ -56,7 +60,7 @@ FETCH = Stage(
 EXPECTATIONS = Stage(
     name="expectations",
     doc="the project's Great Expectations suite on the dataset",
-    reads=("dataset",),
+    reads=("dataset", "holdout"),
     writes=("expectations",),
     requirements="suite",
     config=("name", "data.suite"),
@@ -96,7 +100,7 @@ STAGES = (
         name="data-validate",
         doc="schema, quality and drift of the data",
         reads=("source", "data", "fetched", "baseline"),
-        writes=("dataset", "data-report"),
+        writes=("dataset", "holdout", "data-report"),
         requirements="data",
         source=("src/**",),
         config=("name", "load", "data"),
@@ -129,22 +133,30 @@ STAGES = (
         writes=("model", "training"),
         requirements="train",
         source=("src/**",),
-        config=("name", "model", "data.target", "data.task", "data.positive", "params"),
+        config=(
+            *("name", "model", "train", "metrics", "params", "training", "search", "data.path", "data.pull"),
+            *_COLUMNS,
+        ),
     ),
     Stage(
         name="model-validate",
         doc="metrics, champion, fairness, latency, the project's model tests",
-        reads=("source", "dataset", "model", "rival"),
+        reads=("source", "dataset", "holdout", "model", "training", "rival"),
         writes=("evaluation",),
         requirements="evaluate",
         source=("src/**", "tests/model/**"),
-        config=("name", "metrics", "data.target", "data.task", "data.positive", "data.sensitive"),
+        config=("name", "metrics", "evaluation", "card", "data.sensitive", *_COLUMNS),
         gates=(
             Gate("model.*", "any metric on the holdout, by its name"),
+            Gate("model.skill", "how far the model is above a constant one, 1 is perfect", Limit(min=0.01)),
             Gate("model.overfit.*", "how much worse a metric is on the holdout than on the rows learnt from"),
-            Gate("model.latency_ms.p95", "95th percentile of one single-row prediction, milliseconds"),
+            Gate("model.cross_validation.*", "mean of a metric over the folds of the train rows"),
+            Gate("model.latency_ms.*", "p50, p95, p99 of one single-row prediction, milliseconds"),
+            Gate("model.batch_latency_ms.*", "p50, p95, p99 of one prediction of a batch, milliseconds"),
+            Gate("model.size_mb", "size of the model folder, MB"),
+            Gate("model.memory_mb", "memory that the model takes to be loaded and to predict, MB"),
             Gate("model.fairness.*", "fairlearn's measure, worst of the sensitive columns"),
-            Gate("model.slice.*", "a metric on the worst group of the sensitive columns"),
+            Gate("model.slice.*", "a metric on the worst group of the slices and the sensitive columns"),
             Gate("model.contract", "promises of an estimator that the model breaks", Limit(max=0)),
             Gate("model.tests", "failed tests in tests/model", Limit(max=0)),
         ),

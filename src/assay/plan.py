@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from assay.config import Resources, to_bytes, to_seconds
+from assay.config import Resources
 from assay.errors import ConfigError, did_you_mean
 from assay.graph import World
 from assay.pipeline import GRAPH
 from assay.project import CONFIG_VARIABLE, triggers
+from assay.values import to_bytes, to_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,6 +177,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
     folders = ("--inputs", "{inputs}", "--outputs", "{outputs}", "--project", "{project}")
     memory = to_bytes(limits.memory) or 0
     caps = ("--timeout", str(to_seconds(limits.timeout)), *(("--memory", str(memory)) if memory else ()))
+    caps += ("--gpu",) if limits.gpu else ()
     own = config.requirements if config.requirements and any(glob.startswith("src/") for glob in stage.source) else ""
     named = (
         ("data.baseline", config.data.baseline),

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assay.agreement import disagreements
 from assay.config import Config
 from assay.errors import ConfigError, ConfigErrors, did_you_mean
 from assay.limits import limits_of, parse_limits
@@ -76,6 +77,7 @@ def load_project(root: Path, today: dt.date | None = None) -> Project:
     raw = _plain(_tool_assay(text))
     problems: list[Problem] = []
     project = _check(root, raw, problems, today or dt.datetime.now(dt.UTC).date(), partial=False)
+    problems += disagreements(project.config) if not problems else []
     if problems:
         raise ConfigErrors([_error(problem, text) for problem in _in_file_order(problems, text)])
     return project

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from assay.errors import ArtifactError
 from assay.gates import GateResult, Verdict
 
 if TYPE_CHECKING:
@@ -170,6 +171,21 @@ def write_json(path: Path, data: object) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(json.dumps(data, indent=1, default=str) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of an artifact.
+
+    Raises:
+        ArtifactError: It is missing or damaged.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name} cannot be read: {error}", where=str(path)) from None
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{path.name} holds no object", where=str(path))
+    return found
 
 
 def write_report(folder: Path, report: StageReport) -> None:

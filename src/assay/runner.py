@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.plan import Plan, Step
+_TRACKED, _SERVER = "train", "MLFLOW_TRACKING_URI"
 
 
 @dataclass
@@ -129,7 +130,9 @@ class Execution:
         folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project, "python": sys.executable}
         argv = [str(folders.get(word, word)) for word in step.argv]
         environment = os.environ | step.environment | {RUN_VARIABLE: self.run_id}
-        environment |= self.environment if step.world is not World.NONE else {}
+        # a server that the training is logged to wants to know the commit; a pure result must not depend on it
+        tracked = step.stage == _TRACKED and _SERVER in os.environ
+        environment |= self.environment if step.world is not World.NONE or tracked else {}
         started = time.monotonic()
         with subprocess.Popen(
             argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -120,7 +120,8 @@ def _value(hint: Any, value: Any, path: Path, problems: list[Problem], *, partia
         return _literal(args, value, path, problems)
     kinds = tuple(a for a in (args if origin in {types.UnionType, typing.Union} else (hint,)) if a is not type(None))
     if any(_fits(kind, value) for kind in kinds):
-        return float(value) if float in kinds and isinstance(value, int) and not isinstance(value, bool) else value
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return float(value) if float in kinds and int not in kinds and whole else value
     problems.append(Problem(path, f"{_show(value)} has the wrong type", " or ".join(_type_name(k) for k in kinds)))
     return None
 

@@ -6,6 +6,7 @@ The child is forked, not started anew: a stage then costs one interpreter, and o
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -16,8 +17,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import references
+from assay.callables import trimmed
 from assay.context import Context, Outcome
-from assay.errors import ArtifactError, AssayError, Exit, ServiceError
+from assay.errors import ArtifactError, AssayError, Exit, ProjectError, ServiceError
 from assay.gates import Observed, judge
 from assay.reports import LOG_FILE, StageReport, Status, write_report
 from assay.watch import Death, die_with_parent, watch
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 RUN_VARIABLE = "ASSAY_RUN_ID"
 _ANSWER = ".answer"
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int)
             os.close(writer)
             # line by line, so that what a stage prints is seen when it prints it and not when it ends
             sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+            faulthandler.enable(sys.stderr)
             code = work()
             sys.stdout.flush()
             sys.stderr.flush()
@@ -128,6 +132,9 @@ def _answer(run: Callable[[Context], Outcome], context: Context, answer_file: Pa
         answer = _os_failure(error)
     except Exception:  # noqa: BLE001 - whatever it is, the report must tell
         answer = Answer(None, Exit.BUG, _bug())
+    except BaseException as error:  # noqa: BLE001 - nothing of ours raises these
+        what = f"{context.stage.name} was ended by {type(error).__name__}: {error}"
+        answer = Answer(None, Exit.PROJECT, str(ProjectError(what, trace=trimmed(error, context.project))))
     answer_file.write_text(json.dumps(asdict(answer), default=_plain), encoding="utf-8")
     return answer.exit_code
 
@@ -185,8 +192,11 @@ def _no_answer(death: Death, after: str) -> Answer:
         hint = "most often the system ran out of memory; give the machine more or the stage less to do"
         return Answer(None, Exit.PROJECT, f"{after} by signal 9 (SIGKILL)\n  next:    {hint}")
     if death.signal:
-        return Answer(None, Exit.PROJECT, f"{after} by signal {death.signal} ({signal.Signals(death.signal).name})")
-    return Answer(None, Exit.PROJECT, f"the stage's process ended with exit code {death.code} without an answer")
+        told = f"{after} by signal {death.signal} ({signal.Signals(death.signal).name})"
+        crashed = f"\n  next:    a compiled library crashed: the end of {LOG_FILE} tells which line called it"
+        return Answer(None, Exit.PROJECT, told + (crashed if death.signal in _CRASHES else ""))
+    ended = f"the stage's process ended with exit code {death.code} without an answer"
+    return Answer(None, Exit.PROJECT, f"{ended}\n  next:    look for what ends the process: os._exit, a fork, a library")
 
 
 def _report(context: Context, answer: Answer, seconds: float, peak: int) -> StageReport:

@@ -10,16 +10,23 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from assay.processes import die_with_parent, family
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
+
+    from assay.processes import Family
+
+__all__ = ["Death", "die_with_parent", "watch"]
 
 _POLL = 0.1
 _GRACE = 2.0
 _CLOSED = 0.0005
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MOST = 4 * 2**20
+_END = 2**16
 
 
 @dataclass(frozen=True)
@@ -58,26 +65,26 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
     started = time.monotonic()
     why, peak, status = "", 0, None
     previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        with contextlib.ExitStack() as stack:
-            file = _open(log, stack)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reader)
+        members = stack.enter_context(family(child))
+        output = stack.enter_context(_Output(_open(log, stack)))
+        try:
             while status is None:
-                if _copy(reader, file, _POLL) is None:
+                if _copy(reader, output, _POLL) is None:
                     time.sleep(_CLOSED)
-                peak = max(peak, _resident(child)) if memory else peak
+                peak = max(peak, members.resident()) if memory else peak
                 why = _limit(time.monotonic() - started, timeout, peak, memory)
                 if why:
                     break
                 status = _ended(child)
-            _kill(child)
-            _drain(reader, file)
-    except _Interrupted:
-        why = "interrupted"
-        _kill(child)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        os.close(reader)
+            _finish(members, reader, output)
+        except _Interrupted:
+            why = "interrupted"
+            _finish(members, reader, output)
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
     status = os.waitpid(child, 0)[1] if status is None else status
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     ended = os.waitstatus_to_exitcode(status)
@@ -85,12 +92,36 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
     return Death(max(ended, 0), max(-ended, 0), why, seconds, max(peak, used))
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is killed (Linux)."""
-    if sys.platform == "linux":
-        import ctypes
+class _Output:
+    """Our own output and the log; beyond 4 MiB both get only the end, so that they stay readable."""
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    def __init__(self, log: BinaryIO | None) -> None:
+        self.targets = [target for target in (sys.stdout.buffer, log) if target]
+        self.seen, self.end = 0, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        left = self.seen - _MOST - len(self.end)
+        if left > 0:
+            self._put(f"\n... {left / 2**20:.1f} MiB left out ...\n".encode())
+        self._put(self.end)
+
+    def write(self, data: bytes) -> None:
+        """Pass on what there is room for, keep the rest for the end."""
+        room = max(0, _MOST - self.seen)
+        self.seen += len(data)
+        self._put(data[:room])
+        if 0 < room < len(data):
+            self._put(b"\n... more than 4 MiB were printed; of what follows, only the end is kept ...\n")
+        self.end = (self.end + data[room:])[-_END:]
+
+    def _put(self, data: bytes) -> None:
+        for target in self.targets:
+            with contextlib.suppress(OSError, ValueError):
+                target.write(data)
+                target.flush()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -115,38 +146,20 @@ def _ended(child: int) -> int | None:
     return status if done else None
 
 
-def _copy(reader: int, file: BinaryIO | None, wait: float) -> int | None:
+def _copy(reader: int, output: _Output, wait: float) -> int | None:
     """Bytes copied; None once the child has closed its output."""
     if not select.select([reader], [], [], wait)[0]:
         return 0
     data = os.read(reader, 65536)
     if not data:
         return None
-    for target in (sys.stdout.buffer, file):
-        with contextlib.suppress(OSError, ValueError):
-            if target is not None:
-                target.write(data)
-                target.flush()
+    output.write(data)
     return len(data)
 
 
-def _drain(reader: int, file: BinaryIO | None) -> None:
+def _finish(members: Family, reader: int, output: _Output) -> None:
+    # everything: servers, test runs and daemons that the stage started must not outlive it
+    members.end()
     until = time.monotonic() + _GRACE
-    while time.monotonic() < until and _copy(reader, file, 0):
+    while time.monotonic() < until and _copy(reader, output, 0):
         pass
-
-
-def _kill(child: int) -> None:
-    # the whole session: servers and test runs that the stage started must not outlive it
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-
-
-def _resident(child: int) -> int:
-    total, todo = 0, [child]
-    while todo:
-        pid = todo.pop()
-        with contextlib.suppress(OSError, IndexError):
-            total += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
-            todo += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    return total

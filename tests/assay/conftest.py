@@ -41,7 +41,7 @@ def slow_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database with all its tables, to be copied."""
-    from assay.registry import Registry
+    from assay.tracking.registry import Registry
 
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     assert Registry(f"sqlite:///{file}")._connected

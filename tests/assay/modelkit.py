@@ -153,7 +153,8 @@ class Kit:
         return self.root / folder
 
     def side(self, name: str) -> tuple[pd.DataFrame, pd.Series]:
-        frame = pd.read_parquet(self.root / "in" / "dataset" / f"{name}.parquet")
+        folder = "dataset" if name == "train" else "holdout"
+        frame = pd.read_parquet(self.root / "in" / folder / f"{name}.parquet")
         return frame.drop(columns="y"), frame["y"]
 
 
@@ -175,7 +176,7 @@ def kit(
         module=made.module, build=build, task=task, top=top.format(module=made.module), data=data, rest=rest
     )
     (made.project / "pyproject.toml").write_text(text, encoding="utf-8")
-    write_dataset(root / "in" / "dataset", rows(task) if frame is None else frame)
+    write_dataset(root / "in", rows(task) if frame is None else frame)
     champion(root, None)
     return made
 
@@ -199,14 +200,19 @@ def rows(task: str = "classification", count: int = 400) -> pd.DataFrame:
 
 
 def write_dataset(folder: Path, frame: pd.DataFrame) -> None:
-    """The artifact `dataset`, the last quarter held out."""
-    folder.mkdir(parents=True)
+    """The artifacts `dataset` and `holdout`, the last quarter of the rows; and a training.json."""
+    for name in ("dataset", "holdout", "training"):
+        (folder / name).mkdir(parents=True)
     cut = len(frame) * 3 // 4
-    frame.iloc[:cut].to_parquet(folder / "train.parquet", index=False)
-    frame.iloc[cut:].reset_index(drop=True).to_parquet(folder / "holdout.parquet", index=False)
+    frame.iloc[:cut].to_parquet(folder / "dataset" / "train.parquet", index=False)
+    frame.iloc[cut:].reset_index(drop=True).to_parquet(folder / "holdout" / "holdout.parquet", index=False)
+    write_json(folder / "training" / "training.json", {"params": {}, "metrics": {}, "seed": 0, "tags": {}})
     columns = {name: str(kind) for name, kind in frame.dtypes.items()}
     counts = {"train": cut, "holdout": len(frame) - cut}
-    write_json(folder / "dataset.json", {"fingerprint": "f" * 64, "rows": counts, "columns": columns, "target": "y"})
+    write_json(
+        folder / "dataset" / "dataset.json",
+        {"fingerprint": "f" * 64, "rows": counts, "columns": columns, "target": "y"},
+    )
 
 
 def champion(root: Path, version: int | None) -> Path:

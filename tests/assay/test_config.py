@@ -41,14 +41,14 @@ def test_all_errors_at_once_whole_text(tmp_path: Path) -> None:
           allowed: "package.module:function"
         2. unknown key "metrcis"
           where:   pyproject.toml:5 tool.assay.metrcis
-          allowed: name, load, model, metrics, requirements, code, data, params, gates, deploy, monitor, resources, triggers, waivers
+          allowed: name, load, model, train, metrics, requirements, code, data, params, training, search, evaluation, card, gates, deploy, monitor, resources, triggers, waivers
           next:    did you mean "metrics"?
         3. "target" is missing
           where:   pyproject.toml:7 tool.assay.data.target
           allowed: column to predict
         4. unknown key "targett"
           where:   pyproject.toml:8 tool.assay.data.targett
-          allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
+          allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, group, time, weight, exclude, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
           next:    did you mean "target"?
         5. 1.5 is not allowed
           where:   pyproject.toml:9 tool.assay.data.holdout

@@ -67,7 +67,8 @@ class Made:
 
 def test_the_dataset_has_train_and_holdout_and_says_what_it_is(project: Made) -> None:
     project.run()
-    train, holdout = (pd.read_parquet(project.outputs / f"dataset/{side}.parquet") for side in ("train", "holdout"))
+    files = ("dataset/train.parquet", "holdout/holdout.parquet")
+    train, holdout = (pd.read_parquet(project.outputs / file) for file in files)
     facts = project.json("dataset/dataset.json")
     assert facts["rows"] == {"train": len(train), "holdout": len(holdout)} == {"train": 800, "holdout": 200}
     assert facts["columns"] == {"age": "float64", "children": "int64", "city": "category", "rich": "str"}
@@ -75,10 +76,28 @@ def test_the_dataset_has_train_and_holdout_and_says_what_it_is(project: Made) ->
     assert len(facts["fingerprint"]) == 64
 
 
+def test_columns_that_are_no_features_are_kept_but_neither_profiled_nor_compared(project: Made) -> None:
+    frame = people().assign(patient=lambda f: f.index // 4, importance=1.5, note="x")
+    data = 'group = "patient"\nweight = "importance"\nexclude = ["note"]'
+    project.run(frame, data=data)
+    train = pd.read_parquet(project.outputs / "dataset/train.parquet")
+    holdout = pd.read_parquet(project.outputs / "holdout/holdout.parquet")
+    assert {"patient", "importance", "note"} <= set(train.columns)
+    assert not set(train["patient"]) & set(holdout["patient"])
+    assert list(project.json("data-report/profile.json")["columns"]) == ["age", "children", "city", "rich"]
+
+
+@pytest.mark.parametrize("key", ["group", "time", "weight"])
+def test_a_column_that_is_not_there_is_named(project: Made, key: str) -> None:
+    with pytest.raises(ProjectError, match='the data has no column "ages"') as caught:
+        project.run(data=f'{key} = "ages"')
+    assert caught.value.where.endswith(f"tool.assay.data.{key}")
+
+
 def test_categories_survive_even_those_that_no_row_has(project: Made) -> None:
     city = pd.Categorical(people()["city"], categories=["Rome", "Bonn", "Oslo"])
     project.run(people().assign(city=city))
-    read = pd.read_parquet(project.outputs / "dataset/holdout.parquet")["city"]
+    read = pd.read_parquet(project.outputs / "holdout/holdout.parquet")["city"]
     assert read.cat.categories.tolist() == ["Rome", "Bonn", "Oslo"]
 
 

@@ -27,7 +27,7 @@ ROWS = pd.DataFrame({
 
 def written(folder: Path, *, chunk: int) -> Counted:
     folder.mkdir()
-    with DatasetWriter(folder, DATA) as writer:
+    with DatasetWriter(folder, folder, DATA) as writer:
         for side, rows in (("train", ROWS[:80]), ("holdout", ROWS[80:])):
             for start in range(0, len(rows), chunk):
                 writer.add(side, rows[start : start + chunk])
@@ -58,7 +58,7 @@ def test_duplicates_and_overlap_are_those_of_all_rows(tmp_path: Path) -> None:
 def test_a_change_of_one_value_or_type_changes_the_fingerprint(tmp_path: Path) -> None:
     seen = {written(tmp_path / "a", chunk=50).fingerprint}
     for number, change in enumerate((ROWS.assign(n=ROWS["n"].replace(6, 5)), ROWS.assign(n=ROWS["n"].astype("int32")))):
-        with DatasetWriter(tmp_path, DATA) as writer:
+        with DatasetWriter(tmp_path, tmp_path, DATA) as writer:
             writer.add("train", change[:80])
             writer.add("holdout", change[80:])
         seen.add(writer.finish().fingerprint)
@@ -67,5 +67,8 @@ def test_a_change_of_one_value_or_type_changes_the_fingerprint(tmp_path: Path) -
 
 def test_what_parquet_cannot_hold_is_explained(tmp_path: Path) -> None:
     odd = pd.DataFrame({"x": pd.Series([1, "a"], dtype=object), "y": [1, 2]})
-    with DatasetWriter(tmp_path, DATA) as writer, pytest.raises(ProjectError, match="cannot be written as Parquet"):
+    with (
+        DatasetWriter(tmp_path, tmp_path, DATA) as writer,
+        pytest.raises(ProjectError, match="cannot be written as Parquet"),
+    ):
         writer.add("train", odd)

@@ -44,9 +44,9 @@ class Registry:
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
-    fake, module = Registry(), types.ModuleType("assay.registry")
+    fake, module = Registry(), types.ModuleType("assay.tracking.registry")
     vars(module).update(Registry=lambda _store: fake, store_of=str)
-    monkeypatch.setitem(sys.modules, "assay.registry", module)
+    monkeypatch.setitem(sys.modules, "assay.tracking.registry", module)
     return fake
 
 

@@ -34,7 +34,8 @@ class Made:
 
     def __init__(self, folder: Path) -> None:
         self.root, self.inputs, self.outputs = folder / "project", folder / "in", folder / "out"
-        (self.inputs / "dataset").mkdir(parents=True)
+        for name in ("dataset", "holdout"):
+            (self.inputs / name).mkdir(parents=True)
         self.root.mkdir()
         config = '[tool.assay]\nname = "tiny"\nload = "a:b"\nmodel = "a:c"\n[tool.assay.data]\ntarget = "rich"\n'
         (self.root / "pyproject.toml").write_text(config + 'suite = "suite.json"\n', encoding="utf-8")
@@ -46,7 +47,7 @@ class Made:
         )
         frame = people() if rows is None else rows
         frame[:800].to_parquet(self.inputs / "dataset/train.parquet")
-        frame[800:].to_parquet(self.inputs / "dataset/holdout.parquet")
+        frame[800:].to_parquet(self.inputs / "holdout/holdout.parquet")
         return run(stage_context("expectations", self.root, self.inputs, self.outputs))
 
     def written(self) -> bytes:

@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_explained(tmp_path: Path, name: str, content: by
 def test_what_can_be_read_is_judged(tmp_path: Path, name: str, content: bytes) -> None:
     report = validate(tmp_path, name, content)
     assert report.exit_code in {0, 3}, report.message
-    assert {ref.name for ref in report.outputs} == {"dataset", "data-report"}
+    assert {ref.name for ref in report.outputs} == {"dataset", "holdout", "data-report"}
     assert {gate.status for gate in report.gates} <= {"pass", "fail", "warn", "inconclusive"}
 
 

@@ -12,7 +12,7 @@ from modelkit import Kit, champion, kit
 from assay import artifacts
 from assay.errors import ArtifactError, ProjectError
 from assay.evaluate import plots
-from assay.gates import Verdict
+from assay.gates import Limit, Verdict
 from assay.pipeline import GRAPH
 from assay.stages import model_validate
 
@@ -46,7 +46,8 @@ def _kit(root: Path, kind: str = "good", **options: Any) -> Kit:
 
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "plot", lambda *_: None)
+    for name in ("plot", "slices", "importance"):
+        monkeypatch.setattr(plots, name, lambda *_: None)
 
 
 def test_it_writes_the_whole_evaluation(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_it_writes_the_whole_evaluation(tmp_path: Path) -> None:
     assert evaluation["data_fingerprint"] == "f" * 64
     assert (evaluation["rows"], evaluation["champion_version"]) == (100, None)
     assert evaluation["metrics"]["agreement"] == evaluation["metrics"]["accuracy"] > 0.8
-    names = ["calibration.png", "confusion.png", "precision-recall.png", "roc.png"]
+    names = ["calibration.png", "confusion.png", "importance.png", "precision-recall.png", "roc.png", "slices.png"]
     assert sorted(path.name for path in (folder / "plots").iterdir()) == names
     card = (folder / "model_card.md").read_text()
     for part in ("# tiny", "## Intended use", "Not stated", "| accuracy |", "| sex | x |", "model.contract"):
@@ -163,7 +164,8 @@ def test_regression(tmp_path: Path) -> None:
     verdicts, evaluation = _run(made)
     assert verdicts["model.r2"][0] is PASS
     assert sorted(evaluation["metrics"]) == ["mae", "mape", "median_ae", "r2", "rmse"]
-    assert [path.name for path in (tmp_path / "out" / "evaluation" / "plots").iterdir()] == ["residuals.png"]
+    drawn = sorted(path.stem for path in (tmp_path / "out" / "evaluation" / "plots").iterdir())
+    assert drawn == ["importance", "predicted", "residuals", "slices"]
 
 
 # ---- the champion ----
@@ -280,6 +282,6 @@ def test_no_tests_is_said_and_passes(tmp_path: Path) -> None:
     assert _run(_kit(tmp_path))[0]["model.tests"] == (PASS, "no tests/model")
 
 
-def test_contract_and_tests_are_limited_without_being_asked_for() -> None:
+def test_skill_contract_and_tests_are_limited_without_being_asked_for() -> None:
     defaults = {gate.name: gate.default for gate in GRAPH.stage("model-validate").gates if gate.default}
-    assert {name: limit.max for name, limit in defaults.items()} == {"model.contract": 0, "model.tests": 0}
+    assert defaults == {"model.skill": Limit(min=0.01), "model.contract": Limit(max=0), "model.tests": Limit(max=0)}

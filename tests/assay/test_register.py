@@ -8,9 +8,9 @@ import pytest
 import small
 
 from assay.errors import ArtifactError, AssayError, ConfigError, GateFailed
-from assay.registry import Registry, store_of
 from assay.single import stage_context
 from assay.stages import register, resolve, rival
+from assay.tracking.registry import Registry, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,11 +136,58 @@ def test_the_run_knows_commit_data_and_packages(
     register.run(context("register"))
     registry = Registry(store_of(store))
     run = registry._connected.search_runs(["1"])[0].data
-    expected = {"mlflow.source.git.commit": "abc-dirty", "data_fingerprint": "f00d", "lock_digest": "10c"}
+    expected = {"mlflow.source.git.commit": "abc", "assay.dirty": "true", "data_fingerprint": "f00d", "lock_digest": "10c"}
     assert run.tags.items() >= (expected | {"assay.run_id": "by-hand"}).items()
     assert run.params == {"depth": "3"}
     # what could not be measured is left out, not made up
-    assert run.metrics == {"train.loss": 0.1, "accuracy": 0.9, "slice.sex_Female": 0.8}
+    assert run.metrics == {"loss": 0.1, "accuracy": 0.9, "slice.sex_Female": 0.8}
+
+
+def test_the_run_holds_curves_trials_and_the_dataset(
+    context: Callable[[str], Context], store: Path, made: Path
+) -> None:
+    trials = [
+        {"number": 0, "params": {"depth": 1}, "value": 0.7, "state": "complete"},
+        {"number": 1, "params": {"depth": 2}, "value": None, "state": "failed"},
+    ]
+    training = {
+        "curves": {"validation_loss": [0.9, None, 0.5]},
+        "search": {"metric": "auc", "best": {"depth": 1}, "trials": trials},
+        "dataset": {"name": "income", "rows": 120, "source": "data/"},
+    }
+    small.change(made / "training" / "training.json", **training)
+    register.run(context("register"))
+    client = Registry(store_of(store))._connected
+    version = client.get_model_version("tiny", "1")
+    run = client.get_run(str(version.run_id))
+    curve = client.get_metric_history(run.info.run_id, "validation_loss")
+    assert [(point.step, point.value) for point in curve] == [(0, 0.9), (2, 0.5)]
+    below = client.search_runs(["1"], f"tags.mlflow.parentRunId = '{run.info.run_id}'", order_by=["params.depth"])
+    assert [(trial.info.status, trial.data.metrics) for trial in below] == [("FINISHED", {"auc": 0.7}), ("FAILED", {})]
+    used = run.inputs.dataset_inputs[0].dataset
+    assert (used.name, used.digest, used.profile) == ("income", "f00d", '{"num_rows": 120}')
+
+
+def test_a_waiver_is_a_tag_of_run_and_version(
+    context: Callable[[str], Context], store: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_COMMIT", "abc-dirty")
+    monkeypatch.setenv("ASSAY_IMAGE", "sha256:1")
+    register.run(context("register"))
+    client = Registry(store_of(store))._connected
+    assert not [tag for tag in client.get_model_version("tiny", "1").tags if "waiver" in tag]
+    gates = [{"gate": "model.f1", "status": "waived", "message": "why " * 3000}, {"gate": "model.x", "status": "pass"}]
+    small.change(made / "evaluation" / "evaluation.json", gates=gates)
+    register.run(context("register"))
+    waived = {"assay.waiver.model.f1": ("why " * 3000)[:5000]}
+    told = {"assay.dirty": "true", "assay.image": "sha256:1"}
+    assert client.get_model_version("tiny", "1").tags.items() >= (waived | told).items()
+    client.delete_model_version("tiny", "1")
+    register.run(context("register"))
+    version = client.get_model_version("tiny", "2")
+    assert version.tags.items() >= (waived | told).items()
+    (run,) = client.search_runs(["1"])
+    assert (run.info.run_id, run.data.tags.items() >= (waived | told).items()) == (version.run_id, True)
 
 
 _FAILED = {"passed": False, "gates": [{"gate": "model.f1", "status": "fail"}, {"gate": "model.x", "status": "pass"}]}

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay import artifacts, registry
+from assay import artifacts
 from assay.errors import ArtifactError, ServiceError
-from assay.registry import Candidate, Registry, Version
-from assay.store import store_of, without_password
+from assay.tracking import registry
+from assay.tracking.registry import Candidate, Registry, Version
+from assay.tracking.store import store_of, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def ours(store: Path) -> Registry:
 
 def test_before_the_first_version_mlflow_is_not_even_imported(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from assay.registry import *;"
+        "import sys; from pathlib import Path; from assay.tracking.registry import *;"
         f"print(Registry(store_of(Path({str(tmp_path)!r}))).champion('tiny'), 'mlflow' in sys.modules)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
@@ -61,7 +62,7 @@ def test_before_the_first_version_mlflow_is_not_even_imported(tmp_path: Path) ->
 
 
 def _path() -> dict[str, str]:
-    return {"PYTHONPATH": str(registry.__file__).removesuffix("/assay/registry.py")}
+    return {"PYTHONPATH": str(registry.__file__).removesuffix("/assay/tracking/registry.py")}
 
 
 def test_a_version_comes_back_as_it_went_in(ours: Registry, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ import sys
 sys.path[:0] = {[str(path) for path in sys.path]!r}
 from pathlib import Path
 from test_registry import _candidate
-from assay.registry import Registry, store_of
+from assay.tracking.registry import Registry, store_of
 version = Registry(store_of(Path({str(store)!r}))).register(_candidate(Path(sys.argv[1])))
 print(version.version, version.created)
 """

@@ -50,6 +50,7 @@ type Directory implements Node {
 type Container implements Node {
   id: ID!
   sync: ID!
+  imageRef: String!
   stdout: String!
   file(path: String!): File!
   directory(path: String!): Directory!
@@ -147,6 +148,8 @@ class FakeEngine:
             return ["Dockerfile"] if self.stable else []
         if name == "glob":
             return [args["pattern"].replace("**", "some/file"), args["pattern"].replace("**", "some/")]
+        if name == "imageRef":
+            return f"{dict(chain)['from']['address']}@sha256:{'1' * 64}"
         return {"version": lambda _: "v0.21.8", "contents": self._report, "stdout": self._run}[name](chain)
 
     def _run(self, chain: Chain) -> str:
@@ -236,3 +239,16 @@ def serve(engine: FakeEngine) -> ThreadingHTTPServer:
     server = _Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+def by_stage(engine: FakeEngine) -> dict[str, Exec]:
+    """The commands that ran a stage."""
+    found = [(e.args[e.args.index("stage") + 1], e) for e in engine.execs if "stage" in e.args]
+    return dict(found)
+
+
+def written(engine: FakeEngine, stage: str) -> Any:
+    """The report that the module itself wrote for a stage that left none."""
+    calls = [call for chain in engine.ids.values() for call in chain]
+    reports = [json.loads(a["contents"]) for n, a in calls if n == "withNewFile" and a["path"] == "report.json"]
+    return next(report for report in reports if report["stage"] == stage)

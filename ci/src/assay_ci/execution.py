@@ -28,6 +28,8 @@ class Execution:
 
     async def run(self) -> dict[str, StageRun]:
         """Execute every step as soon as its suppliers are done; a step whose supplier did not pass is left out."""
+        if await self._lacks_gpu():
+            return self.runs
         done = {step.stage: anyio.Event() for step in self.plan.steps}
         try:
             async with anyio.create_task_group() as group:
@@ -37,6 +39,20 @@ class Execution:
             # a task group hides the exec's own error and exit code from the person who called
             raise errors.exceptions[0] from None
         return self.runs
+
+    async def _lacks_gpu(self) -> bool:
+        """Look for the GPU that a step asks for before anything runs; without one that step failed, the rest waits."""
+        run_id = self.settings.run_id
+        for step in self.plan.steps:
+            if step.gpu:
+                try:
+                    await containers.gpu_probe(self.settings, step.stage).sync()
+                except dagger.QueryError as error:
+                    why = f"there is no GPU for {step.stage}"
+                    others = {s.stage: _made(s, "skipped", 0, why, run_id) for s in self.plan.steps}
+                    self.runs |= others | {step.stage: _without_gpu(step, error, run_id)}
+                    return True
+        return False
 
     async def _when_ready(self, step: Step, done: dict[str, anyio.Event]) -> None:
         for need in step.needs:
@@ -122,6 +138,14 @@ class _Result:
     stale_error: bool
 
 
+def _without_gpu(step: Step, error: dagger.QueryError, run_id: str) -> StageRun:
+    if isinstance(error, dagger.ExecError):
+        return _made(step, "error", 2, _tail(error.stderr), run_id)
+    key = f"[tool.assay.resources.{step.stage}] gpu = true"
+    then = "start the engine with _EXPERIMENTAL_DAGGER_GPU_SUPPORT=1 on a host with an NVIDIA driver and its container"
+    return _made(step, "error", 2, f"{key}, and the engine gives no GPU: {error}\n  next:    {then} toolkit", run_id)
+
+
 def _lost(step: Step, error: dagger.QueryError, run_id: str) -> StageRun:
     """A run that left no report: its container could not be made ready, or was killed with its supervisor."""
     code, why = 5, f"the engine said: {error}"
@@ -131,8 +155,13 @@ def _lost(step: Step, error: dagger.QueryError, run_id: str) -> StageRun:
         what = "the stage" if itself else f"making the container ready: {' '.join(error.command)}"
         killed = " (killed)" if error.exit_code == _KILLED else ""
         why = f"{what} ended with exit code {error.exit_code}{killed}\n{_tail(error.stderr)}".rstrip()
+    return _made(step, "error", code, why, run_id)
+
+
+def _made(step: Step, status: str, code: int, why: str, run_id: str) -> StageRun:
+    """A run with a report that the module wrote itself."""
     nothing: dict[str, list[str]] = {"gates": [], "inputs": [], "outputs": []}
-    facts = {"stage": step.stage, "status": "error", "exit_code": code, "message": why, "run_id": run_id}
+    facts = {"stage": step.stage, "status": status, "exit_code": code, "message": why, "run_id": run_id}
     folder = (
         dag.directory().with_new_file("report.json", json.dumps(facts | nothing)).with_new_file("stage.log", f"{why}\n")
     )

@@ -1,5 +1,7 @@
 """From a selection of stages to a result: plan in a container, execute, put the reports together in a container."""
 
+from dataclasses import replace
+
 import dagger
 from dagger import dag
 
@@ -25,6 +27,7 @@ async def one_stage(settings: Settings, name: str, *, allow_failure: bool = Fals
             a stage failed that `name` needs.
     """
     plan = Plan.parse(await planned(settings, ["--only", name, "--format", "json"]).stdout())
+    settings = await _with_image(settings)
     runs = await Execution(settings, plan).run()
     if name not in runs or not (runs[name].passed or allow_failure):
         await reported(settings, plan, runs, "--exit-code").sync()
@@ -34,7 +37,13 @@ async def one_stage(settings: Settings, name: str, *, allow_failure: bool = Fals
 async def whole_run(settings: Settings, trigger: str, *options: str) -> dagger.Container:
     """Run the stages of `trigger`; gives the container that wrote run.json, run.md and report.html to /run."""
     plan = Plan.parse(await planned(settings, ["--trigger", trigger, "--format", "json"]).stdout())
+    settings = await _with_image(settings)
     return reported(settings, plan, await Execution(settings, plan).run(), *options)
+
+
+async def _with_image(settings: Settings) -> Settings:
+    """`settings` with the base image by digest: a tag of every model version."""
+    return replace(settings, image=await dag.container().from_(settings.base_image).image_ref())
 
 
 def reported(settings: Settings, plan: Plan, runs: dict[str, StageRun], *options: str) -> dagger.Container:

@@ -130,5 +130,6 @@ class Assay:
         return await container.with_exec(["python", "-m", "assay", "rollback", "--project", "/project"]).stdout()
 
     def _settings(self) -> Settings:
-        values = {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name != "run_id"}
+        names = set(Settings.__dataclass_fields__) - {"run_id", "image"}
+        values = {name: getattr(self, name) for name in names}
         return Settings(run_id=uuid.uuid4().hex, **values)

@@ -22,4 +22,5 @@ class Settings:
     data_credentials: dagger.Secret | None
     dvc_config: dagger.Secret | None
     commit: str
+    image: str = ""
     run_id: str

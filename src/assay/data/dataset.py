@@ -1,4 +1,4 @@
-"""Writes the artifact `dataset` chunk by chunk, and counts on the way what only all rows together tell."""
+"""Writes the artifacts `dataset` and `holdout` chunk by chunk, and counts what only all rows together tell."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ class DatasetWriter:
     """Train and holdout rows on their way to Parquet; a context manager.
 
     Attributes:
-        folder: Where train.parquet, holdout.parquet and dataset.json are written.
+        folder: Where train.parquet and dataset.json are written.
+        holdout: Where holdout.parquet is written: apart, so that what learns cannot read it.
         data: Target, task and positive label, noted in dataset.json.
     """
 
     folder: Path
+    holdout: Path
     data: Data
     _writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
     _hashes: dict[str, list[np.ndarray]] = field(default_factory=lambda: {side: [] for side in SIDES})
@@ -64,7 +66,8 @@ class DatasetWriter:
                 f"the data cannot be written as Parquet: {reason}", "load", "values of one type a column"
             ) from error
         if writer is None:
-            writer = pq.ParquetWriter(self.folder / f"{side}.parquet", table.schema, compression="zstd")
+            folder = self.holdout if side == "holdout" else self.folder
+            writer = pq.ParquetWriter(folder / f"{side}.parquet", table.schema, compression="zstd")
             self._writers[side] = writer
         writer.write_table(table)
 

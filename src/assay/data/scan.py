@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from assay.data.profiles.profile import Profile, profile_of
-from assay.data.split import holdout_rows
+from assay.data.split import deciding, holdout_rows
 from assay.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Scanned:
     """What the chunks add up to.
 
     Attributes:
-        train: Profile of the train rows.
+        train: Profile of the train rows: features and target.
         holdout: Profile of the holdout rows.
         classes: Rows by class; None for regression.
-        sample: Evenly spaced rows of all, about 50,000 at most.
+        sample: Evenly spaced rows of all, about 50,000 at most: features and target.
         held: Those of the sample that are in the holdout.
     """
 
@@ -57,19 +57,21 @@ def scan(source: Source, data: Data, checks: Checks, writer: DatasetWriter) -> S
     """
     target = source.column(data.target)
     marker = data.holdout if isinstance(data.holdout, str) else None
-    held = holdout_rows(target, source.column(marker) if marker else None, data)
+    held = holdout_rows(target, {name: source.column(name) for name in deciding(data)}, data)
+    aside = [name for name in data.aside if name != marker]
     step = max(1, source.rows // _SAMPLE)
     profiles: dict[str, list[Profile]] = {"train": [], "holdout": []}
     samples: list[pd.DataFrame] = []
     for chunk in source.chunks(_CHUNK):
         rows = chunk.drop(columns=marker) if marker else chunk
         checks.add(rows)
-        samples.append(rows[rows.index % step == 0])
+        features = rows.drop(columns=aside)
+        samples.append(features[rows.index % step == 0])
         here = held[rows.index]
-        for side, part in (("train", rows[~here]), ("holdout", rows[here])):
-            if len(part):
-                profiles[side].append(profile_of(part, data.target))
-                writer.add(side, part)
+        for side, picked in (("train", ~here), ("holdout", here)):
+            if picked.any():
+                profiles[side].append(profile_of(features[picked], data.target))
+                writer.add(side, rows[picked])
     _check_whole(sum(p.rows for side in profiles.values() for p in side), source)
     sample = pd.concat(samples)
     classes = None if data.task == "regression" else target.value_counts()

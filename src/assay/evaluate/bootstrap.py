@@ -31,24 +31,46 @@ def intervals(metrics: Mapping[str, Metric], rows: int) -> dict[str, Interval]:
     return _intervals({name: (metric, None) for name, metric in metrics.items()}, rows)
 
 
-def differences(metrics: Mapping[str, Metric], other: Mapping[str, Metric], rows: int) -> dict[str, Interval]:
-    """The interval of `metrics` minus `other` for each metric that both have, paired: on the same rows each time."""
-    return _intervals({name: (metric, other[name]) for name, metric in metrics.items() if name in other}, rows)
+def differences(
+    metrics: Mapping[str, Metric],
+    other: Mapping[str, Metric],
+    rows: int,
+    *,
+    within: np.ndarray | None = None,
+    level: float = LEVEL,
+) -> dict[str, Interval]:
+    """The interval of `metrics` minus `other` for each metric that both have, paired: on the same rows each time.
+
+    Args:
+        metrics: As functions of row weights.
+        other: Those of the other model.
+        rows: How many rows there are.
+        within: Only these rows, booleans of shape (rows,).
+        level: How sure the interval is.
+    """
+    pairs = {name: (metric, other[name]) for name, metric in metrics.items() if name in other}
+    return _intervals(pairs, rows, within, level)
 
 
-def _intervals(pairs: Mapping[str, tuple[Metric, Metric | None]], rows: int) -> dict[str, Interval]:
+def _intervals(
+    pairs: Mapping[str, tuple[Metric, Metric | None]],
+    rows: int,
+    within: np.ndarray | None = None,
+    level: float = LEVEL,
+) -> dict[str, Interval]:
     """Basic percentiles of 400 resamples; beyond 50,000 rows of a part of them, narrowed to the size of the whole."""
-    whole = np.ones((1, rows), dtype=np.float32)
+    only = np.ones(rows, dtype=np.float32) if within is None else within.astype(np.float32)
+    whole = only[None]
     found: dict[str, Interval] = {}
     draws: dict[str, list[np.ndarray]] = {name: [] for name in pairs}
     for weights in _weights(rows):
         for name, pair in pairs.items():
-            draws[name].append(_difference(pair, weights))
+            draws[name].append(_difference(pair, weights * only))
     shrink = np.sqrt(min(rows, _MOST_ROWS) / rows)
     for name, pair in pairs.items():
         point, values = _difference(pair, whole)[0], np.concatenate(draws[name])
         if np.isfinite(point) and np.isfinite(values).all():
-            low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+            low, high = np.quantile(values, ((1 - level) / 2, (1 + level) / 2))
             centre = values.mean() if shrink < 1 else point
             found[name] = Interval(float(point + shrink * (low - centre)), float(point + shrink * (high - centre)))
     return found

@@ -11,15 +11,11 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
+from assay.evaluate.slices import group_names
 from assay.gates import Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-SMALL = 30
-SLICE = 100
-_DISTINCT = 10
-_MEASURES = ("demographic_parity_difference", "demographic_parity_ratio", "equalized_odds_difference")
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +46,18 @@ class Group:
 
 
 def groups_of(
-    x: pd.DataFrame, columns: Sequence[str], true: np.ndarray, predicted: np.ndarray, *, positive: object, labels: bool
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    true: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    positive: object,
+    labels: bool,
 ) -> list[Group]:
-    """Measure every group of every sensitive column that `x` has.
+    """Measure every group of every sensitive column.
 
     Args:
-        x: Features of shape (rows, columns).
+        frame: Features and what else is known of each row, shape (rows, columns).
         columns: The sensitive ones.
         true: Target of shape (rows,).
         predicted: Predictions of shape (rows,).
@@ -64,15 +66,8 @@ def groups_of(
     """
     found: list[Group] = []
     for column in columns:
-        if column in x.columns:
-            found += _groups(column, _names(x[column]), true, predicted, positive=positive, labels=labels)
+        found += _groups(column, group_names(frame[column]), true, predicted, positive=positive, labels=labels)
     return found
-
-
-def _names(values: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _DISTINCT:
-        values = pd.qcut(values, 4, duplicates="drop")
-    return values.astype(object).where(values.notna(), "missing").astype(str)
 
 
 def _groups(
@@ -106,34 +101,31 @@ def _group(column: str, name: str, row: pd.Series) -> Group:
     return Group(column=column, group=name, rows=rows, metric=float("nan") if metric is None else metric, **numbers)
 
 
-def observe(groups: Sequence[Group], columns: Sequence[str], missing: str) -> dict[str, Observed]:
-    """The gates `model.fairness.*`: for each measure the worst column; groups below 30 rows are left out and named.
+def observe(groups: Sequence[Group], columns: Sequence[str], missing: str, least: int) -> dict[str, Observed]:
+    """The gates `model.fairness.*`: for each measure the worst column; small groups are named, not judged.
 
     Args:
         groups: From `groups_of`.
         columns: The sensitive columns of the configuration.
         missing: Why there are no rates; empty where there are.
+        least: Rows below which a rate tells nothing.
     """
-    absent = [column for column in columns if column not in {group.column for group in groups}]
-    if not columns:
-        missing = "no sensitive columns in tool.assay.data.sensitive"
-    elif absent:
-        missing = missing or f"not among the features: {', '.join(absent)}"
-    names = [f"model.fairness.{measure}" for measure in _MEASURES]
-    if missing:
-        return {name: Observed(None, message=missing) for name in names}
-    return {name: _worst(groups, columns, measure) for name, measure in zip(names, _MEASURES, strict=True)}
+    missing = missing if columns else "no sensitive columns in tool.assay.data.sensitive"
+    return {
+        f"model.fairness.{name}": Observed(None, message=missing) if missing else _worst(groups, columns, name, least)
+        for name in _MEASURES
+    }
 
 
-def _worst(groups: Sequence[Group], columns: Sequence[str], measure: str) -> Observed:
+def _worst(groups: Sequence[Group], columns: Sequence[str], measure: str, least: int) -> Observed:
     found: dict[str, float] = {}
     for column in columns:
-        large = [group for group in groups if group.column == column and group.rows >= SMALL]
-        value = _MEASURE[measure](large)
+        large = [group for group in groups if group.column == column and group.rows >= least]
+        value = _MEASURES[measure](large)
         if value is not None:
             found[column] = value
-    small = [f"{g.column}={g.group} ({g.rows} rows)" for g in groups if g.rows < SMALL]
-    note = f"; left out, below {SMALL} rows: {', '.join(small)}" if small else ""
+    small = [f"{g.column}={g.group} ({g.rows} rows)" for g in groups if g.rows < least]
+    note = f"; left out, below {least} rows: {', '.join(small)}" if small else ""
     if len(found) < len(columns):
         few = ", ".join(column for column in columns if column not in found)
         return Observed(0.0, message=f"fewer than two groups to compare in {few}{note}", inconclusive=True)
@@ -142,35 +134,36 @@ def _worst(groups: Sequence[Group], columns: Sequence[str], measure: str) -> Obs
     return Observed(found[column], message=f"worst: {column}{note}")
 
 
-def _range(groups: Sequence[Group], rate: str) -> float | None:
-    values = [value for group in groups if (value := getattr(group, rate)) is not None]
-    return max(values) - min(values) if len(values) > 1 else None
+def _difference(*rates: str) -> Callable[[Sequence[Group]], float | None]:
+    """The largest difference of a rate between two groups, over all `rates`."""
+
+    def measure(groups: Sequence[Group]) -> float | None:
+        apart = [max(values) - min(values) for rate in rates if len(values := _known(groups, rate)) > 1]
+        return max(apart, default=None)
+
+    return measure
 
 
-def _parity(groups: Sequence[Group]) -> float | None:
-    return _range(groups, "selected")
+def _ratio(*rates: str) -> Callable[[Sequence[Group]], float | None]:
+    """The smallest ratio of a rate between two groups, over all `rates`; 1 where nobody has any."""
+
+    def measure(groups: Sequence[Group]) -> float | None:
+        pairs = [(min(values), max(values)) for rate in rates if len(values := _known(groups, rate)) > 1]
+        return min((low / high if high > 0 else 1.0 for low, high in pairs), default=None)
+
+    return measure
 
 
-def _ratio(groups: Sequence[Group]) -> float | None:
-    values = [group.selected for group in groups if group.selected is not None]
-    if len(values) < 2:  # noqa: PLR2004 - a ratio takes two
-        return None
-    return min(values) / max(values) if max(values) > 0 else 1.0
+def _known(groups: Sequence[Group], rate: str) -> list[float]:
+    return [value for group in groups if (value := getattr(group, rate)) is not None]
 
 
-def _odds(groups: Sequence[Group]) -> float | None:
-    values = [value for rate in ("true_positive", "false_positive") if (value := _range(groups, rate)) is not None]
-    return max(values) if values else None
-
-
-_MEASURE = dict(zip(_MEASURES, (_parity, _ratio, _odds), strict=True))
-
-
-def observe_slices(groups: Sequence[Group], metric: str) -> dict[str, Observed]:
-    """The gate `model.slice.<metric>`: the worst group of at least 100 rows."""
-    large = [group for group in groups if group.rows >= SLICE]
-    name = f"model.slice.{metric}"
-    if not large:
-        return {name: Observed(None, message=f"no group of a sensitive column has {SLICE} rows")}
-    worst = (min if metric == "accuracy" else max)(large, key=lambda group: group.metric)
-    return {name: Observed(worst.metric, message=f"worst: {worst.column}={worst.group} ({worst.rows} rows)")}
+# the names and meanings of fairlearn.metrics; a demographic_parity_ratio of 0.8 is the four-fifths rule
+_MEASURES: dict[str, Callable[[Sequence[Group]], float | None]] = {
+    "demographic_parity_difference": _difference("selected"),
+    "demographic_parity_ratio": _ratio("selected"),
+    "equalized_odds_difference": _difference("true_positive", "false_positive"),
+    "equalized_odds_ratio": _ratio("true_positive", "false_positive"),
+    "equal_opportunity_difference": _difference("true_positive"),
+    "equal_opportunity_ratio": _ratio("true_positive"),
+}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay import junit
+from assay import artifacts, junit
 from assay.cache import PACKAGE
 from assay.gates import Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FOLDER = "tests/model"
 MODEL_VARIABLE = "ASSAY_MODEL"
@@ -31,15 +31,18 @@ class Running:
     scratch: tempfile.TemporaryDirectory[str]
 
 
-def start(project: Path, model: Path, dataset: Path) -> Running | None:
+def start(project: Path, model: Path, rows: Iterable[Path]) -> Running | None:
     """Start the tests; None where the project has none.
 
     They see only `tests/model` and no settings of the project, because its result is cached by no other file. What they
-    need is in the environment: ASSAY_MODEL and ASSAY_DATASET are the folders.
+    need is in the environment: ASSAY_MODEL is the model folder, ASSAY_DATASET one with the files of `rows`.
     """
     if not (project / FOLDER).is_dir():
         return None
     scratch = tempfile.TemporaryDirectory(prefix="assay-tests-")
+    dataset = Path(scratch.name) / "dataset"
+    for path in rows:
+        artifacts.link_tree(path, dataset / path.name)
     (Path(scratch.name) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", str(project / FOLDER), "-c", f"{scratch.name}/pytest.ini"]
     command += ["--rootdir", str(project), "--confcutdir", str(project / FOLDER), "-q", "-p", "no:cacheprovider"]

@@ -9,31 +9,28 @@ import numpy as np
 from assay.evaluate.metrics import measure
 from assay.gates import Observed
 from assay.metric_names import worse_by
-from assay.models import dataset
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from assay.callables import Dataset
+    from assay.evaluate.findings import Subject
     from assay.evaluate.metrics import Measured
-    from assay.evaluate.record import Subject
 
 _MOST = 20_000
 
 
-def observe(subject: Subject, measured: Measured, folder: Path, target: str) -> dict[str, Observed]:
+def observe(subject: Subject, measured: Measured, learnt_from: Dataset) -> dict[str, Observed]:
     """The gates `model.overfit.<metric>`: how much worse the holdout is, in the metric's unit.
 
     Args:
         subject: The model and its holdout rows.
         measured: What it reaches on them.
-        folder: The artifact `dataset`; of the train rows at most 20,000 are looked at, evenly spaced.
-        target: The column to predict.
+        learnt_from: The train rows; at most 20,000 are looked at, evenly spaced.
     """
     if not measured.metrics:
         return {}
-    x, y = dataset.read_side(folder, "train", target)
-    some = np.unique(np.linspace(0, len(x) - 1, min(_MOST, len(x))).astype(int))
-    learnt = measure(subject.model, x.iloc[some], y.iloc[some], subject.task).metrics
+    some = np.unique(np.linspace(0, len(learnt_from) - 1, min(_MOST, len(learnt_from))).astype(int))
+    rows = learnt_from.take(some)
+    learnt = measure(subject.model, rows.x, rows.y, subject.task).metrics
     found = {}
     for name, value in measured.metrics.items():
         gap = worse_by(name, learnt[name], value) if name in learnt else None

@@ -2,129 +2,84 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay import artifacts
 from assay.evaluate.card import Card
-from assay.evaluate.fairness import SMALL
 from assay.models import learning, modelfolder, rows
 from assay.reports import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import pandas as pd
-
-    from assay.evaluate.bootstrap import Interval
-    from assay.evaluate.champion import Champion
-    from assay.evaluate.fairness import Group
-    from assay.evaluate.metrics import Measured, Task
+    from assay.config import Config
+    from assay.evaluate.findings import Findings, Subject
+    from assay.evaluate.metrics import Measured
     from assay.gates import GateResult
 
 _SAMPLES = 500
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The model under test and the rows it is tested on.
-
-    Attributes:
-        folder: The artifact `model`.
-        model: The estimator in it.
-        x: Holdout features of shape (rows, columns).
-        y: Holdout target of shape (rows,).
-        facts: dataset.json.
-        task: What is predicted.
-    """
-
-    folder: Path
-    model: Any
-    x: pd.DataFrame
-    y: pd.Series
-    facts: Mapping[str, Any]
-    task: Task
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """How sure the metrics are: 95 % intervals by name.
-
-    Attributes:
-        metrics: Of the model's own.
-        differences: Of the model's minus the champion's, on the same rows.
-    """
-
-    metrics: Mapping[str, Interval]
-    differences: Mapping[str, Interval]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that was found out about a model, clocks left out.
-
-    Attributes:
-        subject: The model and its rows.
-        measured: Its answers and metrics.
-        champion: The model it was compared with.
-        groups: Results by group of the sensitive columns.
-        gates: Verdicts, without any time that was taken.
-        digest: The model digest.
-        sure: Intervals of the metrics.
-    """
-
-    subject: Subject
-    measured: Measured
-    champion: Champion
-    groups: tuple[Group, ...]
-    gates: tuple[GateResult, ...]
-    digest: str
-    sure: Intervals
-
-
-def write(found: Evaluation, folder: Path, name: str, target: str) -> None:
-    """Write evaluation.json, samples.json and model_card.md: the same bytes for the same evaluation.
+def write(found: Findings, gates: Sequence[GateResult], folder: Path, config: Config) -> None:
+    """Write evaluation.json, samples.json and the model card: the same bytes for the same findings.
 
     Args:
-        found: The evaluation.
-        folder: The artifact `evaluation`.
-        name: Name of the model.
-        target: The column it predicts.
+        found: What was found out.
+        gates: Verdicts, without anything that differs from run to run.
+        folder: The artifact `evaluation`; its plots must be there.
+        config: `[tool.assay]` as model-validate sees it.
     """
+    digest = artifacts.digest(found.subject.folder)
+    write_json(folder / "evaluation.json", _evaluation(found, gates, digest))
+    write_json(folder / "samples.json", _samples(found.subject, found.measured))
+    _card(found, gates, digest, config).write(folder)
+
+
+def _evaluation(found: Findings, gates: Sequence[GateResult], digest: str) -> dict[str, Any]:
     subject, measured, champion = found.subject, found.measured, found.champion
-    evaluation = {
-        "passed": not any(gate.status.blocks for gate in found.gates),
-        "model_digest": found.digest,
+    return {
+        "passed": not any(gate.status.blocks for gate in gates),
+        "model_digest": digest,
         "data_fingerprint": subject.facts["fingerprint"],
         "metrics": {name: rows.to_json(value) for name, value in measured.metrics.items()},
         "intervals": {name: [i.low, i.high] for name, i in found.sure.metrics.items()},
-        "gates": [asdict(gate) for gate in found.gates],
-        "rows": len(subject.x),
+        "gates": [asdict(gate) for gate in gates],
+        "rows": len(subject.rows),
         "champion_version": champion.version,
         "champion_metrics": {name: rows.to_json(value) for name, value in champion.metrics.items()},
         "differences": {name: [i.low, i.high] for name, i in found.sure.differences.items()},
         "contract": list(measured.answers.violations),
         "groups": [group.to_dict() for group in found.groups],
+        "slices": [one.to_dict() for one in found.slices],
+        "importance": dict(found.importance),
     }
-    write_json(folder / "evaluation.json", evaluation)
-    write_json(folder / "samples.json", _samples(subject, measured))
-    card = Card(
-        name=name,
+
+
+def _card(found: Findings, gates: Sequence[GateResult], digest: str, config: Config) -> Card:
+    subject = found.subject
+    return Card(
+        name=config.name,
         estimator=learning.name_of(subject.model),
-        target=target,
+        target=config.data.target,
         task=subject.task,
         facts=subject.facts,
-        digest=found.digest,
-        metrics=measured.metrics,
-        champion=champion,
+        digest=digest,
+        metrics=found.measured.metrics,
+        champion=found.champion,
         sure=found.sure,
-        gates=found.gates,
+        gates=gates,
         groups=found.groups,
-        notes=_notes(found),
+        notes=_notes(found, config.evaluation.min_group_rows),
+        told=config.card,
+        slices=found.slices,
+        importance=found.importance,
+        training=subject.training,
+        smallest=(config.evaluation.min_group_rows, config.evaluation.min_slice_rows),
     )
-    (folder / "model_card.md").write_text(card.render(), encoding="utf-8")
 
 
 def _samples(subject: Subject, measured: Measured) -> dict[str, Any]:
@@ -143,7 +98,7 @@ def _samples(subject: Subject, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _notes(found: Evaluation) -> list[str]:
+def _notes(found: Findings, least: int) -> list[str]:
     subject, measured = found.subject, found.measured
     notes = [f"Contract: {violation}." for violation in measured.answers.violations]
     given = measured.answers.predictions
@@ -151,7 +106,7 @@ def _notes(found: Evaluation) -> list[str]:
         notes.append(f"The model predicts the same for every row: {given[0]}.")
     if subject.task.labels and measured.answers.probabilities is None:
         notes.append("There are no usable probabilities, so ROC AUC, log loss and Brier score are unknown.")
-    small = [f"{g.column}={g.group}" for g in found.groups if g.rows < SMALL]
+    small = [f"{g.column}={g.group}" for g in found.groups if g.rows < least]
     if small:
         notes.append(f"Too few rows to judge: {', '.join(small)}.")
     if modelfolder.serialization(subject.folder) != "skops":

@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from assay.callables import Dataset
 from assay.errors import ArtifactError, did_you_mean
+from assay.reports import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assay.config import Data
 
-def read_side(folder: Path, side: str, target: str) -> tuple[pd.DataFrame, pd.Series]:
-    """Features of shape (rows, columns) and target of shape (rows,).
+
+def read_side(path: Path, data: Data) -> Dataset:
+    """The rows in `train.parquet` or `holdout.parquet`, features apart from everything else.
 
     Args:
-        folder: The artifact `dataset`.
-        side: `train` or `holdout`.
-        target: Column to predict.
+        path: The file.
+        data: `[tool.assay.data]`: target, weight, group, time and what the model does not get.
 
     Raises:
-        ArtifactError: The file is missing or damaged, empty, or has no such column or gaps in it.
+        ArtifactError: The file is missing or damaged, empty, or has no such column or gaps in the target.
     """
-    path = folder / f"{side}.parquet"
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"the {side} rows cannot be read: {error}", where=str(path)) from None
-    if target not in frame.columns:
-        names = [str(name) for name in frame.columns]
-        raise ArtifactError(
-            f'the {side} rows have no column "{target}"', str(path), ", ".join(names), did_you_mean(target, names)
-        )
+        raise ArtifactError(f"the {path.stem} rows cannot be read: {error}", where=str(path)) from None
+    names = [str(name) for name in frame.columns]
+    for name in filter(None, (data.target, data.time, *data.aside)):
+        if name not in names:
+            near = did_you_mean(name, names)
+            raise ArtifactError(f'the {path.stem} rows have no column "{name}"', str(path), ", ".join(names), near)
     if frame.empty:
-        raise ArtifactError(f"there are no {side} rows", where=str(path), next="look at tool.assay.data.holdout")
-    if nothing := int(frame[target].isna().sum()):
-        what = f'{nothing} of {len(frame)} {side} rows have no value in the target "{target}"'
+        raise ArtifactError(f"there are no {path.stem} rows", where=str(path), next="look at tool.assay.data.holdout")
+    if nothing := int(frame[data.target].isna().sum()):
+        what = f'{nothing} of {len(frame)} {path.stem} rows have no value in the target "{data.target}"'
         raise ArtifactError(what, where=str(path), next="leave them out in `load`")
-    return frame.drop(columns=target), frame[target]
+    return Dataset(
+        x=frame.drop(columns=[data.target, *data.aside]),
+        y=frame[data.target],
+        weights=frame[data.weight] if data.weight else None,
+        groups=frame[data.group] if data.group else None,
+        times=frame[data.time] if data.time else None,
+        aside=frame[list(data.aside)],
+    )
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -49,10 +57,7 @@ def facts(folder: Path) -> dict[str, Any]:
         ArtifactError: It is missing or damaged.
     """
     path = folder / "dataset.json"
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"the dataset's facts cannot be read: {error}", where=str(path)) from None
-    if not isinstance(found, dict) or "fingerprint" not in found:
+    found = read_json(path)
+    if "fingerprint" not in found:
         raise ArtifactError("the dataset has no fingerprint", where=str(path))
     return found

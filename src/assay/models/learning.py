@@ -1,4 +1,4 @@
-"""What a fitted model has learned: which features it leans on, and how its loss fell, as numbers and as plots."""
+"""What a fitted model has learned: how its loss fell, which features it leans on, as numbers and as plots."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.models.figures import BLUE, figure, save
+from assay.models.figures import figure, save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _ROWS = 1000
 _REPEATS = 2
 _COLUMNS = 60
-_SHOWN = 20
 _CURVES = ("loss_curve_", "train_score_", "validation_score_", "validation_scores_")
 
 
@@ -68,17 +67,6 @@ def curves(model: Any) -> dict[str, list[float]]:  # noqa: ANN401 - any estimato
         if values.ndim == 1 and len(values) > 1 and all(isinstance(value, float) for value in values):
             found[name.strip("_").replace("_", " ")] = [float(value) for value in values]
     return found
-
-
-def plot_importance(found: dict[str, float], path: Path, *, labels: bool) -> None:
-    """Bars, the most important column on top."""
-    shown = list(found.items())[:_SHOWN][::-1]
-    lost = "accuracy" if labels else "R squared"
-    made, axes = figure(
-        "What the model leans on", f"{lost} lost when the column is shuffled", "", (5.6, 1 + 0.22 * len(shown))
-    )
-    axes.barh([name[:30] for name, _ in shown], [value for _, value in shown], color=BLUE)
-    save(made, path)
 
 
 def plot_curves(found: dict[str, list[float]], path: Path) -> None:

@@ -6,10 +6,12 @@ Beside what MLflow writes lies `dtypes.json`, which tells what dtypes the model 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 import platform
 import shutil
+import sys
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,7 +33,7 @@ _MLMODEL = "MLmodel"
 _DTYPES = "dtypes.json"
 _EXAMPLE_ROWS = 5
 _PACKAGES = ("mlflow", "numpy", "pandas", "scikit-learn")
-_BOOSTERS = ("xgboost", "lightgbm", "catboost")
+_LIBRARIES = ("xgboost", "lightgbm", "catboost", "torch")
 
 
 def save(
@@ -90,6 +92,26 @@ def _write_cloudpickle(model: object, folder: Path, example: pd.DataFrame, predi
         _write(model, folder, example, predictions, "cloudpickle", [])
     except Exception as error:
         raise ArtifactError(f"the model cannot be written: {type(error).__name__}: {error}") from error
+    if "torch" in sys.modules:
+        _repickle(model, folder / _metadata(folder)["flavors"]["sklearn"]["pickled_model"])
+
+
+def _repickle(model: object, path: Path) -> None:
+    """Write the file again, as torch's own way of pickling numbers writes memory addresses."""
+    import cloudpickle  # type: ignore[import-untyped]
+
+    torch: Any = sys.modules["torch"]
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, part: object) -> Any:  # noqa: ANN401 - the protocol's
+            if not isinstance(part, torch.storage.TypedStorage):
+                return super().reducer_override(part)
+            numbers = io.BytesIO()
+            torch.save(part, numbers)
+            return torch.storage._load_from_bytes, (numbers.getvalue(),)  # noqa: SLF001 - its own way's other half
+
+    with path.open("wb") as file:
+        Pickler(file).dump(model)
 
 
 def _write(
@@ -101,8 +123,11 @@ def _write(
 
     if folder.exists():
         shutil.rmtree(folder)
-    roots = {name.split(".", maxsplit=1)[0] for name in types}
-    needed = [*_PACKAGES, kind, *(name for name in _BOOSTERS if name in roots)]
+    modules = [*types, *(base.__module__ for base in type(model).__mro__)]
+    roots = {name.split(".", maxsplit=1)[0] for name in modules}
+    # what a pickle holds is not known: all that it could
+    loaded = sys.modules.keys() if kind == "cloudpickle" else ()
+    needed = [*_PACKAGES, kind, *(name for name in _LIBRARIES if name in {*roots, *loaded})]
     pins = [f"{name}=={found}" for name in needed if (found := _version(name))]
     python = ["python=" + platform.python_version(), "pip", {"pip": pins}]
     mlflow.sklearn.save_model(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import skops.io
 
 from assay.errors import ArtifactError
+from assay.models.pyfunc import Flat, Pyfunc
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,6 +25,7 @@ _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _CLASSES = frozenset({"sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "catboost"})
 _STANDARD = frozenset({"functools.partial", "collections.OrderedDict", "builtins.complex", "datetime.timedelta"})
+_OURS = frozenset(f"{kind.__module__}.{kind.__name__}" for kind in (Pyfunc, Flat))
 # a function in a model file can be called while the file is loaded (pandas.read_pickle, numpy.load), so those of
 # libraries are allowed only from modules that compute and read nothing
 _FUNCTIONS = ("sklearn.utils.validation.", "sklearn.metrics.", "sklearn.feature_selection.", "sklearn.preprocessing.")
@@ -46,7 +48,7 @@ def untrusted(data: bytes, packages: Collection[str] = ()) -> tuple[list[str], l
 
 def _allowed(name: str, packages: Collection[str]) -> bool:
     root = name.split(".", maxsplit=1)[0]
-    if name in _STANDARD:
+    if name in _STANDARD | _OURS:
         return True
     if root not in _CLASSES and root not in packages:
         return False

@@ -28,6 +28,7 @@ TOOLKIT = (
     "gates.py",
     "models/__init__.py",
     "models/modelfolder.py",
+    "models/pyfunc.py",
     "models/rows.py",
     "models/skopsfile.py",
     "reports.py",

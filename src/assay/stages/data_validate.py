@@ -42,7 +42,7 @@ def run(context: Context) -> Outcome:
     source = open_source(context.config, context.project, context.input("fetched") if context.has("fetched") else None)
     before = read_baseline(context.input("baseline"))
     checks = Checks(data, context.output("data-report") / "failures.parquet", before.now)
-    with DatasetWriter(context.output("dataset"), data) as writer:
+    with DatasetWriter(context.output("dataset"), context.output("holdout"), data) as writer:
         seen = scan(source, data, checks, writer)
     counted, checked = writer.finish(), checks.result()
     moved = drift(before.profile, seen.train, data.drift) if before.profile else {}

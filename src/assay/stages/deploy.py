@@ -11,7 +11,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from assay.config import to_seconds
 from assay.context import Context, Outcome
 from assay.errors import AssayError
 from assay.gates import Observed
@@ -21,6 +20,7 @@ from assay.rollout.release import Release, read_release, stable_bundle
 from assay.rollout.smoke import smoke_tests
 from assay.rollout.steps import Endpoint, Rollout, Step, roll_out
 from assay.rollout.traffic import client, wait_ready
+from assay.values import to_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -162,7 +162,7 @@ def _journal(traffic: Path, run_id: str, versions: set[int]) -> Iterator[Callabl
 
 def _promote(project: Path, release: Release) -> None:
     # MLflow takes seconds to import: only where the alias is to be moved
-    from assay.registry import Registry, store_of
+    from assay.tracking.registry import Registry, store_of
 
     Registry(store_of(project)).set_champion(release.name, release.version, release.image)
 

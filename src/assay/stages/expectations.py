@@ -33,8 +33,8 @@ def run(context: Context) -> Outcome:
     name = context.config.data.suite or ""
     where = f'pyproject.toml tool.assay.data.suite = "{name}"'
     suite = read_suite(context.project / name, where)
-    folder = context.input("dataset")
-    rows = pd.concat([pd.read_parquet(folder / f"{side}.parquet") for side in ("train", "holdout")], ignore_index=True)
+    sides = context.input("dataset") / "train.parquet", context.input("holdout") / "holdout.parquet"
+    rows = pd.concat([pd.read_parquet(side) for side in sides], ignore_index=True)
     told = _named(ask(suite, rows, where))
     counts = {"met": True, "not met": False, "broken": None}
     facts = {word: sum(one.met is met for one in told.values()) for word, met in counts.items()}

@@ -1,131 +1,144 @@
-"""Stage model-validate: contract, metrics, champion, fairness, latency and the project's own tests of a model."""
+"""Stage model-validate: contract, metrics, champion, slices, fairness, footprint, latency, the project's own tests."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay import artifacts
-from assay.callables import add_to_path, packages
+from assay.callables import add_to_path, packages, user_code
 from assay.context import Context, Outcome
-from assay.evaluate import bootstrap, fairness, latency, modeltests, overfit, plots
-from assay.evaluate import champion as champions
-from assay.evaluate.metrics import Measured, Task, labels_of, measure
-from assay.evaluate.record import Evaluation, Intervals, Subject, write
-from assay.evaluate.weighted import weighted_metrics
+from assay.evaluate import champion, fairness, footprint, latency, modeltests, overfit, plots, skill, slices
+from assay.evaluate.findings import Findings, Subject, find
+from assay.evaluate.metrics import Task, labels_of
+from assay.evaluate.record import write
 from assay.gates import GateResult, Observed
 from assay.models import dataset, modelfolder, rows
+from assay.reports import read_json
 
-_CLOCK = "model.latency_ms."
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assay.callables import Dataset
+
+# what differs from machine to machine and from run to run
+_UNSTEADY = ("model.latency_ms.", "model.batch_latency_ms.", "model.memory_mb")
+_SLICE, _AGAINST = "model.slice.", ".vs_champion"
 
 
 def run(context: Context) -> Outcome:
     """Evaluate the model and write the artifact evaluation."""
-    tests = modeltests.start(context.project, context.input("model"), context.input("dataset"))
-    subject = _subject(context)
-    measured = measure(subject.model, subject.x, subject.y, subject.task)
-    digest = artifacts.digest(subject.folder)
-    champion = champions.measure_champion(context.input("rival"), subject.x, subject.y, subject.task)
-    sure = _intervals(subject, measured, champion)
-    groups = _groups(context, subject, measured)
-    observed = _observed(context, measured, groups)
-    observed |= champions.observe(measured.metrics, champion, sure.differences, len(subject.x))
-    observed |= overfit.observe(subject, measured, context.input("dataset"), context.config.data.target)
-    plots.plot(np.asarray(subject.y), measured.answers, subject.task, context.output("evaluation") / "plots")
+    files = (context.input("dataset") / "train.parquet", context.input("holdout") / "holdout.parquet")
+    learnt, held = (dataset.read_side(file, context.config.data) for file in files)
+    tests = modeltests.start(context.project, context.input("model"), files)
+    subject, memory = _subject(context, learnt, held)
+    found = find(subject, context.input("rival"), context.config)
+    observed = _observed(context, found) | overfit.observe(subject, found.measured, learnt)
+    observed |= footprint.observe(subject.folder, memory, context.config.evaluation.batch_rows)
+    _plot(context, found)
     observed["model.tests"], output = modeltests.collect(tests)
     print(output, end="\n" if output else "")
     # the clock runs last, when nothing of ours competes with the model
-    timed = latency.single_row(subject.model, subject.x, context.project) if measured.metrics else None
-    observed |= _latency(timed)
-    gates = tuple(_without_clock(gate) for gate in context.judge(observed))
-    evaluation = Evaluation(subject, measured, champion, tuple(groups), gates, digest, sure)
-    write(evaluation, context.output("evaluation"), context.config.name, context.config.data.target)
-    message = _message(measured, champion, len(subject.x))
+    timed = _timed(context, subject) if found.measured.metrics else {}
+    observed |= latency.observe(timed)
+    gates = tuple(_steady(gate) for gate in context.judge(observed))
+    write(found, gates, context.output("evaluation"), context.config)
+    message = _message(found)
     print(message)
-    return Outcome(observed=observed, message=message, summary=_summary(measured, champion, timed, len(subject.x)))
+    return Outcome(observed=observed, message=message, summary=_summary(found, timed))
 
 
-def _subject(context: Context) -> Subject:
-    data, folder = context.config.data, context.input("dataset")
-    x, y = dataset.read_side(folder, "holdout", data.target)
+def _subject(context: Context, learnt: Dataset, held: Dataset) -> tuple[Subject, footprint.Memory]:
     add_to_path(context.project)
+    folder = context.input("model")
+    with footprint.memory() as memory:
+        model = modelfolder.load(folder, packages(context.project))
+        with user_code("model.predict", context.project):
+            model.predict(held.x.head(context.config.evaluation.batch_rows).copy())
+    facts = dataset.facts(context.input("dataset"))
+    training = read_json(context.input("training") / "training.json")
+    task = _task(context, learnt, held)
+    return Subject(folder=folder, model=model, rows=held, facts=facts, training=training, task=task), memory
+
+
+def _task(context: Context, learnt: Dataset, held: Dataset) -> Task:
     task = Task(context.project, context.config.metrics)
-    if data.task == "classification":
-        labels, positive = labels_of([y, dataset.read_side(folder, "train", data.target)[1]], data.positive)
-        task = replace(task, labels=labels, positive=positive)
-    model = modelfolder.load(context.input("model"), packages(context.project))
-    return Subject(context.input("model"), model, x, y, dataset.facts(folder), task)
+    if context.config.data.task != "classification":
+        return task
+    labels, positive = labels_of([held.y, learnt.y], context.config.data.positive)
+    return replace(task, labels=labels, positive=positive)
 
 
-def _intervals(subject: Subject, measured: Measured, champion: champions.Champion) -> Intervals:
-    weighted = weighted_metrics(np.asarray(subject.y), measured.answers, subject.task)
-    rows = len(subject.x)
-    return Intervals(bootstrap.intervals(weighted, rows), bootstrap.differences(weighted, champion.weighted, rows))
-
-
-def _groups(context: Context, subject: Subject, measured: Measured) -> list[fairness.Group]:
-    if measured.answers.predictions is None:
-        return []
-    return fairness.groups_of(
-        subject.x,
-        context.config.data.sensitive,
-        np.asarray(subject.y),
-        measured.answers.predictions,
-        positive=subject.task.positive,
-        labels=bool(subject.task.labels),
-    )
-
-
-def _observed(context: Context, measured: Measured, groups: list[fairness.Group]) -> dict[str, Observed]:
-    answers = measured.answers
+def _observed(context: Context, found: Findings) -> dict[str, Observed]:
+    answers, metrics = found.measured.answers, found.measured.metrics
     # a broken promise or a metric that is not defined has no value, and what has none is an error at its gate
     unusable = {name: Observed(None, message=answers.why_unusable) for name in context.limits if answers.why_unusable}
-    found = {f"model.{name}": Observed(value) for name, value in measured.metrics.items()}
     return {
         **unusable,
         "model.contract": Observed(float(len(answers.violations)), message="; ".join(answers.violations)),
-        **found,
-        **fairness.observe(groups, context.config.data.sensitive, _no_rates(context, answers.why_unusable)),
-        **fairness.observe_slices(groups, "accuracy" if context.config.data.task == "classification" else "rmse"),
+        **({"model.skill": skill.observe(metrics, found.sure.metrics, found.subject.task)} if metrics else {}),
+        **{f"model.{name}": Observed(value) for name, value in metrics.items()},
+        **champion.observe(metrics, found.champion, found.sure.differences, len(found.subject.rows)),
+        **_cross_validation(found.subject.training),
+        **_of_groups(context, found),
     }
 
 
-def _no_rates(context: Context, unusable: str) -> str:
-    if context.config.data.task != "classification":
-        return "a regression has no positive predictions to compare"
-    return unusable
+def _cross_validation(training: Mapping[str, Any]) -> dict[str, Observed]:
+    known = training.get("cross_validation", {}).items()
+    told = {name: f"{len(about['folds'])} folds, std {about['std']:.4g}" for name, about in known}
+    return {f"model.cross_validation.{name}": Observed(about["mean"], message=told[name]) for name, about in known}
 
 
-def _latency(timed: latency.Latency | None) -> dict[str, Observed]:
-    if timed is None:
-        return {}
-    note = f"{timed.count} predictions of one row"
-    return {f"{_CLOCK}{name}": Observed(getattr(timed, name), message=note) for name in ("p50", "p95", "p99")}
-
-
-def _without_clock(gate: GateResult) -> GateResult:
-    # the same model must give the same artifact, however fast the machine was
-    return (
-        replace(gate, observed=None, message="the time is in the stage's report")
-        if gate.gate.startswith(_CLOCK)
-        else gate
+def _of_groups(context: Context, found: Findings) -> dict[str, Observed]:
+    config, answers = context.config, found.measured.answers
+    regression = "" if found.subject.task.labels else "a regression has no positive predictions to compare"
+    rates = fairness.observe(
+        found.groups, config.data.sensitive, regression or answers.why_unusable, config.evaluation.min_group_rows
     )
+    if answers.why_unusable:
+        return rates
+    least = config.evaluation.min_slice_rows
+    limited = [name for name in context.limits if name.startswith(_SLICE) and name.endswith(_AGAINST)]
+    names = [name.removeprefix(_SLICE).removesuffix(_AGAINST) for name in limited]
+    worst = slices.observe(found.slices, list(found.weighted), least)
+    return rates | worst | slices.observe_drops(found.parts, found.weighted, found.champion, names, least)
 
 
-def _message(measured: Measured, champion: champions.Champion, count: int) -> str:
-    told = ", ".join(f"{name} {value:.4f}" for name, value in list(measured.metrics.items())[:3])
-    against = "no other model serves" if champion.version is None else f"against version {champion.version}"
-    return f"{told or measured.answers.why_unusable} on {count} rows; {against}"
+def _plot(context: Context, found: Findings) -> None:
+    folder, subject = context.output("evaluation") / "plots", found.subject
+    plots.plot(np.asarray(subject.y), found.measured.answers, subject.task, folder)
+    plots.slices(found.slices, found.measured.metrics, context.config.evaluation.min_slice_rows, folder)
+    plots.importance(found.importance, "accuracy" if subject.task.labels else "R squared", folder)
 
 
-def _summary(
-    measured: Measured, champion: champions.Champion, timed: latency.Latency | None, count: int
-) -> dict[str, Any]:
+def _timed(context: Context, subject: Subject) -> dict[str, latency.Latency]:
+    size = context.config.evaluation.batch_rows
     return {
-        "metrics": {name: rows.to_json(value) for name, value in measured.metrics.items()},
-        "champion": {"version": champion.version, **({"problem": champion.problem} if champion.problem else {})},
-        "latency_ms": {name: round(value, 3) for name, value in asdict(timed).items()} if timed else None,
-        "rows": count,
+        "latency_ms": latency.single_row(subject.model, subject.x, context.project),
+        "batch_latency_ms": latency.batch(subject.model, subject.x, size, context.project),
+    }
+
+
+def _steady(gate: GateResult) -> GateResult:
+    # the same model must give the same artifact, however fast the machine was
+    unsteady = gate.gate.startswith(_UNSTEADY)
+    return replace(gate, observed=None, message="the value is in the stage's report") if unsteady else gate
+
+
+def _message(found: Findings) -> str:
+    metrics, version = found.measured.metrics, found.champion.version
+    told = ", ".join(f"{name} {value:.4f}" for name, value in list(metrics.items())[:3])
+    against = "no other model serves" if version is None else f"against version {version}"
+    return f"{told or found.measured.answers.why_unusable} on {len(found.subject.rows)} rows; {against}"
+
+
+def _summary(found: Findings, timed: Mapping[str, latency.Latency]) -> dict[str, Any]:
+    problem = {"problem": found.champion.problem} if found.champion.problem else {}
+    return {
+        "metrics": {name: rows.to_json(value) for name, value in found.measured.metrics.items()},
+        "champion": {"version": found.champion.version, **problem},
+        "latency": latency.facts(timed),
+        "rows": len(found.subject.rows),
     }

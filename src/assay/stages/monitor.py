@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.config import to_seconds
 from assay.context import Context, Outcome
 from assay.data.drift.drift import ColumnDrift, drift, drifted, overview
 from assay.data.drift.plots import drift_plots
@@ -19,6 +18,7 @@ from assay.data.profiles.profile import OldProfile, Profile, profile_of
 from assay.errors import ArtifactError, ConfigError
 from assay.gates import Observed
 from assay.reports import write_json
+from assay.values import to_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, GateFailed
-from assay.registry import STAGING, Candidate, Registry, store_of
 from assay.reports import write_json
+from assay.tracking.entities import Dataset
+from assay.tracking.live import origin
+from assay.tracking.registry import STAGING, WAIVER, Candidate, Registry, Trial, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_COMMIT = "ASSAY_COMMIT"
 
 
 def run(context: Context) -> Outcome:
@@ -64,24 +62,46 @@ def _check(context: Context, evaluation: dict[str, Any], training: dict[str, Any
 
 
 def _candidate(context: Context, evaluation: dict[str, Any], training: dict[str, Any], model_digest: str) -> Candidate:
-    measured = {f"train.{name}": value for name, value in training.get("metrics", {}).items()} | evaluation["metrics"]
     return Candidate(
         name=context.config.name,
         model_digest=model_digest,
         artifacts=_artifacts(context),
         params=training.get("params", {}),
-        metrics={name: value for name, value in measured.items() if value is not None and math.isfinite(value)},
+        metrics=training.get("metrics", {}) | evaluation["metrics"],
         tags=_tags(context, evaluation, training),
+        curves=training.get("curves", {}),
+        trials=_trials(training.get("search", {})),
+        dataset=_dataset(context, evaluation, training),
+    )
+
+
+def _trials(search: dict[str, Any]) -> tuple[Trial, ...]:
+    return tuple(
+        Trial(
+            number=trial["number"],
+            params=trial["params"],
+            metrics={search["metric"]: trial["value"]},
+            failed=trial["state"] != "complete",
+        )
+        for trial in search.get("trials", [])
+    )
+
+
+def _dataset(context: Context, evaluation: dict[str, Any], training: dict[str, Any]) -> Dataset:
+    told = training.get("dataset", {})
+    return Dataset(
+        name=told.get("name", context.config.name),
+        digest=evaluation.get("data_fingerprint", ""),
+        rows=told.get("rows"),
+        source=told.get("source", ""),
     )
 
 
 def _tags(context: Context, evaluation: dict[str, Any], training: dict[str, Any]) -> dict[str, str]:
-    tags = {
-        "mlflow.source.git.commit": os.environ.get(_COMMIT, ""),
-        "assay.run_id": context.run_id,
-        "data_fingerprint": str(evaluation.get("data_fingerprint", "")),
-    }
+    tags = {**origin(context.run_id), "data_fingerprint": str(evaluation.get("data_fingerprint", ""))}
     tags |= {name: str(value) for name, value in training.get("tags", {}).items()}
+    waived = [gate for gate in evaluation.get("gates", []) if gate.get("status") == "waived"]
+    tags |= {f"{WAIVER}{gate['gate']}": str(gate.get("message", "")) for gate in waived}
     return {name: value for name, value in tags.items() if value}
 
 
@@ -93,6 +113,7 @@ def _artifacts(context: Context) -> dict[str, Path]:
         "evaluation.json": evaluation / "evaluation.json",
         "samples.json": evaluation / "samples.json",
         "model_card.md": evaluation / "model_card.md",
+        "model_card.html": evaluation / "model_card.html",
         "training.json": training / "training.json",
         "plots/evaluation": evaluation / "plots",
         "plots/training": training / "plots",

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from assay.context import Context, Outcome
 from assay.errors import ConfigError
 from assay.pipeline import PROFILE_VERSION
-from assay.registry import Registry, store_of
 from assay.reports import write_json
+from assay.tracking.registry import Registry, store_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assay.registry import Version
+    from assay.tracking.registry import Version
 
 
 def run(context: Context) -> Outcome:

@@ -1,88 +1,132 @@
-"""Stage train: build and fit the project's model, check its contract, write it as an MLflow model folder."""
+"""Stage train: choose parameters, fit the project's model, write it as an MLflow model folder."""
 
 from __future__ import annotations
 
-import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay import artifacts
 from assay.cache import toolkit_file
-from assay.callables import packages, resolve, user_code
+from assay.callables import add_to_path, packages, user_code
 from assay.context import Context, Outcome
-from assay.errors import ProjectError
+from assay.errors import ArtifactError, ProjectError
+from assay.evaluate.metrics import Task, labels_of
 from assay.models import dataset, learning, modelfolder
 from assay.reports import write_json
+from assay.tracking import live as tracking
+from assay.training.choosing import Chosen, choose, metric_of, source_digest
+from assay.training.fitting import Recipe
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    import pandas as pd
-
-_CLASSIFICATION = "classification"
+    from assay.callables import Dataset
+    from assay.training.search import Trial
 
 
 def run(context: Context) -> Outcome:
     """Fit the model and write the artifacts model and training."""
-    data = context.config.data
-    labels = data.task == _CLASSIFICATION
+    rows = dataset.read_side(context.input("dataset") / "train.parquet", context.config.data)
     facts = dataset.facts(context.input("dataset"))
-    x, y = dataset.read_side(context.input("dataset"), "train", data.target)
-    model = fit(context, x, y)
-    predictions = _predict(context, model, x, y, labels=labels)
-    metrics = _metrics(np.asarray(y), predictions, labels=labels)
+    tags = {"data_fingerprint": str(facts["fingerprint"]), "lock_digest": _lock_digest(context)}
+    with tracking.live(_started(context, rows, tags), context.run_id) as live:
+        chosen, model = _trained(context, rows, live)
+        report = _written(context, rows, model, chosen) | {"tags": tags, "dataset": _dataset(context, rows)}
+        write_json(context.output("training") / "training.json", report)
+        if live:
+            live.params({name: chosen.params[name] for name in context.config.search.space})
+            folders = {"model": context.output("model"), "plots/training": context.output("training") / "plots"}
+            curves, digest = report.get("curves", {}), report["model_digest"]
+            live.finish(model_digest=digest, metrics=report["metrics"], curves=curves, folders=folders)
+    message = _message(rows, model, report)
+    print(message)
+    shown = ("metrics", "params", "model_digest", "estimator", "serialization", "probabilities")
+    return Outcome(message=message, summary={name: report[name] for name in shown})
+
+
+def _started(context: Context, rows: Dataset, tags: Mapping[str, str]) -> tracking.Training:
+    config, searched = context.config, context.config.search.space
+    learnt = tracking.Dataset(digest=tags["data_fingerprint"], **_dataset(context, rows))
+    # a parameter that was logged cannot change any more, so what is searched for is logged when it is known
+    params = {name: value for name, value in config.params.items() if name not in searched}
+    return tracking.Training(name=config.name, params=params, tags=tags, dataset=learnt)
+
+
+def _dataset(context: Context, rows: Dataset) -> dict[str, Any]:
+    return {"name": context.config.name, "rows": len(rows), "source": context.config.data.path}
+
+
+def _trained(context: Context, rows: Dataset, live: tracking.Run | None) -> tuple[Chosen, Any]:
+    add_to_path(context.project)
+    recipe = Recipe(context.config, context.project)
+    key = f"{dataset.facts(context.input('dataset'))['fingerprint']} {source_digest(context.project)}"
+    chosen = choose(recipe, rows, _task(context, rows), key, partial(_tried, context, live))
+    return chosen, recipe.fit(rows, chosen.params)
+
+
+def _task(context: Context, rows: Dataset) -> Task:
+    data, own = context.config.data, context.config.metrics
+    if data.task != "classification":
+        return Task(context.project, own)
+    labels, positive = labels_of([rows.y], data.positive)
+    return Task(context.project, own, labels, positive)
+
+
+def _tried(context: Context, live: tracking.Run | None, trial: Trial) -> None:
+    told = ", ".join(f"{name} {value}" for name, value in trial.params.items())
+    came = f"failed, {trial.why}" if trial.value is None else f"{trial.value:.6g}"
+    print(f"trial {trial.number + 1} of {context.config.search.trials}: {told}: {came}")
+    if live:
+        metrics = {metric_of(context.config): trial.value} if trial.value is not None else {}
+        live.child(trial.number, trial.params, metrics, failed=trial.value is None)
+
+
+def _written(context: Context, rows: Dataset, model: Any, chosen: Chosen) -> dict[str, Any]:  # noqa: ANN401
+    """Write model and plots; what training.json tells."""
+    labels = context.config.data.task == "classification"
+    predictions = _predict(context, model, rows, labels=labels)
     folder = context.output("model")
-    why = modelfolder.save(model, folder, example=x, predictions=predictions, packages=packages(context.project))
+    try:
+        why = modelfolder.save(
+            model, folder, example=rows.x, predictions=predictions, packages=packages(context.project)
+        )
+    except ArtifactError as error:
+        then = "keep open files, locks, connections and generators out of it"
+        raise ProjectError(
+            error.what, learning.name_of(model), "a model that can be written to a file", then
+        ) from error
     if why:
         print(f"written with cloudpickle, which runs any code in the file when it is loaded, because of {why}")
-    found = _plots(context, model, x, y, labels=labels)
-    written = {
+    curves = learning.curves(model) | tracking.logged()
+    if curves:
+        learning.plot_curves(curves, context.output("training") / "plots" / "learning-curve.png")
+    return {
+        **chosen.to_dict(),
+        "metrics": _metrics(np.asarray(rows.y), predictions, chosen, labels=labels),
+        "seed": context.config.training.seed,
         "model_digest": artifacts.digest(folder),
         "estimator": learning.name_of(model),
         "serialization": modelfolder.serialization(folder),
         "probabilities": hasattr(model, "predict_proba"),
+        **({"curves": curves} if curves else {}),
     }
+
+
+def _lock_digest(context: Context) -> str:
     lock = toolkit_file(f"requirements/{context.stage.requirements}.lock")
-    tags = {"data_fingerprint": facts["fingerprint"], "lock_digest": artifacts.digest(lock) if lock.exists() else ""}
-    report = {"params": context.config.params, "metrics": metrics, "tags": tags, "importance": found, **written}
-    write_json(context.output("training") / "training.json", report)
-    told = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-    message = f"{learning.name_of(model)} on {len(x)} rows and {x.shape[1]} columns: {told} on the rows it learned from"
-    print(message)
-    return Outcome(message=message, summary={"metrics": metrics, **written, "params": context.config.params})
+    return artifacts.digest(lock) if lock.exists() else ""
 
 
-def fit(context: Context, x: pd.DataFrame, y: pd.Series) -> Any:  # noqa: ANN401 - any estimator
-    """The project's model, built and fitted with the same random numbers every time.
-
-    Raises:
-        ProjectError: The project's code raised, or what it built is no estimator.
-    """
-    build = resolve(context.config.model, context.project, "model")
-    random.seed(0)
-    # the project's code may draw from the global generator, and only a fixed seed makes it the same each time
-    np.random.seed(0)  # noqa: NPY002
-    with user_code("model", context.project):
-        model = build(dict(context.config.params))
-    missing = [name for name in ("fit", "predict") if not callable(getattr(model, name, None))]
-    if missing:
-        what = f"it gave {type(model).__name__}, which has no {' and no '.join(missing)}"
-        where = f'pyproject.toml tool.assay.model = "{context.config.model}"'
-        raise ProjectError(what, where, "an estimator with fit and predict")
-    with user_code("model.fit", context.project):
-        fitted = model.fit(x.copy(), y.copy())
-    return fitted if callable(getattr(fitted, "predict", None)) else model
-
-
-def _predict(context: Context, model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> np.ndarray:  # noqa: ANN401
+def _predict(context: Context, model: Any, rows: Dataset, *, labels: bool) -> np.ndarray:  # noqa: ANN401
     with user_code("model.predict", context.project):
-        predictions = np.asarray(model.predict(x.copy()))
+        predictions = np.asarray(model.predict(rows.x.copy()))
     where = f"model.predict of {learning.name_of(model)}"
-    if predictions.shape != (len(y),):
-        raise ProjectError(f"shape {predictions.shape} for {len(y)} rows", where, f"shape ({len(y)},)")
+    if predictions.shape != (len(rows),):
+        raise ProjectError(f"shape {predictions.shape} for {len(rows)} rows", where, f"shape ({len(rows)},)")
     if labels:
-        strange = sorted({str(label) for label in set(predictions.tolist()) - set(y.unique().tolist())})
+        strange = sorted({str(label) for label in set(predictions.tolist()) - set(rows.y.unique().tolist())})
         wrong = f"labels that are not in the data: {', '.join(strange[:3])}" if strange else ""
     else:
         finite = predictions.dtype.kind in "fiu" and bool(np.isfinite(predictions).all())
@@ -92,15 +136,13 @@ def _predict(context: Context, model: Any, x: pd.DataFrame, y: pd.Series, *, lab
     return predictions
 
 
-def _metrics(true: np.ndarray, predictions: np.ndarray, *, labels: bool) -> dict[str, float]:
-    return {"train_accuracy" if labels else "train_r2": learning.score(true, predictions, labels=labels)}
+def _metrics(true: np.ndarray, predictions: np.ndarray, chosen: Chosen, *, labels: bool) -> dict[str, float]:
+    found = {"train_accuracy" if labels else "train_r2": learning.score(true, predictions, labels=labels)}
+    return found | {f"cross_validation.{name}": about["mean"] for name, about in chosen.validated.items()}
 
 
-def _plots(context: Context, model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> dict[str, float]:  # noqa: ANN401
-    plots: Path = context.output("training") / "plots"
-    with user_code("model.predict", context.project):
-        found = learning.importance(model, x, y, labels=labels)
-    learning.plot_importance(found, plots / "importance.png", labels=labels)
-    if known := learning.curves(model):
-        learning.plot_curves(known, plots / "learning-curve.png")
-    return found
+def _message(rows: Dataset, model: Any, report: Mapping[str, Any]) -> str:  # noqa: ANN401
+    told = ", ".join(f"{name} {value:.4f}" for name, value in list(report["metrics"].items())[:4])
+    tried = f", best of {len(report['search']['trials'])} trials" if "search" in report else ""
+    size = f"{len(rows)} rows and {rows.x.shape[1]} columns"
+    return f"{learning.name_of(model)} on {size}{tried}: {told} on the rows it learned from"

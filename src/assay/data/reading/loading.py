@@ -88,7 +88,9 @@ def check_columns(names: Sequence[str], config: Config, where: str) -> None:
         ProjectError: One is missing.
     """
     data = config.data
-    wanted = {"target": [data.target], "sensitive": data.sensitive}
+    single = {"target": data.target, "group": data.group, "time": data.time, "weight": data.weight}
+    wanted: dict[str, Sequence[str]] = {key: [name] for key, name in single.items() if name}
+    wanted |= {"sensitive": data.sensitive, "exclude": data.exclude}
     wanted |= {"holdout": [data.holdout]} if isinstance(data.holdout, str) else {}
     wanted |= {"times": data.times} if config.load is None else {}
     for key, named in wanted.items():
@@ -96,7 +98,9 @@ def check_columns(names: Sequence[str], config: Config, where: str) -> None:
             if name not in names:
                 near = did_you_mean(name, names)
                 raise ProjectError(f'the data has no column "{name}"', _WHERE + key, ", ".join(names), near)
-    if not set(names) - {data.target, data.holdout}:
+    if data.target in data.aside:
+        raise ProjectError(f'the target "{data.target}" is left out', _WHERE + "exclude", "columns beside the target")
+    if not set(names) - {data.target, data.holdout, *data.aside}:
         raise ProjectError("the data has no features", where, "at least one column beside the target")
 
 
@@ -137,6 +141,22 @@ def check_target(target: pd.Series[Any], data: Data) -> None:
     if data.positive is not None and data.positive not in labels:
         near = did_you_mean(str(data.positive), map(str, labels))
         raise ProjectError(f"no row has the label {data.positive!r}", _WHERE + "positive", _listed(labels), near)
+
+
+def check_weights(weights: pd.Series[Any]) -> None:
+    """Refuse weights that are missing, negative, infinite or no numbers.
+
+    Raises:
+        ProjectError: Some are.
+    """
+    allowed = "finite numbers from 0 on, not all of them 0"
+    if not pd.api.types.is_numeric_dtype(weights):
+        raise ProjectError(f'the weights "{weights.name}" are no numbers', _WHERE + "weight", allowed)
+    values = weights.astype(float)
+    wrong = ~(values.ge(0) & values.lt(float("inf")))
+    if wrong.any() or not values.any():
+        what = f'{int(wrong.sum())} of {len(values)} weights in "{weights.name}" cannot be used'
+        raise ProjectError(what, _WHERE + "weight", allowed)
 
 
 def _listed(values: Any, most: int = 5) -> str:  # noqa: ANN401 - any sequence

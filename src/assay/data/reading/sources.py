@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from assay.data.reading.files import find_files, stamps, unchanged, visible
-from assay.data.reading.loading import check_columns, check_target, load
+from assay.data.reading.loading import check_columns, check_target, check_weights, load
 from assay.data.reading.parquet import open_parquet
 from assay.data.reading.textfiles import read_text
 from assay.errors import ArtifactError, ConfigError, ProjectError
@@ -148,6 +148,8 @@ def open_source(config: Config, project: Path, fetched: Path | None) -> Source:
     source = Source(where, rows.rows, rows, config.data.target, before)
     check_columns(rows.names, config, where)
     check_target(source.target(), config.data)
+    if config.data.weight:
+        check_weights(source.column(config.data.weight))
     return source
 
 

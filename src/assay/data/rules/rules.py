@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from assay.config import to_seconds
 from assay.data.profiles.columns import numbers
 from assay.errors import ConfigError
+from assay.values import to_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

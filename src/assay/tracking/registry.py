@@ -1,22 +1,22 @@
 """The model registry: versions, their artifacts and the aliases `staging`, `champion`, `previous`.
 
-The only user of MLflow's client, which is imported when it is needed: it costs a second.
+What is logged to the run of a version is in `runs.py`. MLflow is imported when it is needed: it costs a second.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
-import re
 import shutil
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ArtifactError, ServiceError
-from assay.store import embedded, locked, prepare, service, store_of, without_password
+from assay.tracking.entities import DIGEST, tagged
+from assay.tracking.runs import check, find, started
+from assay.tracking.store import connect, embedded, locked, prepare, service, store_of, without_password
+from assay.tracking.versions import Candidate, Trial, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,55 +25,15 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking.client import MlflowClient
 
-__all__ = ["CHAMPION", "PREVIOUS", "STAGING", "Candidate", "Registry", "Version", "store_of"]
+    from assay.tracking.runs import Run
 
+__all__ = ["CHAMPION", "PREVIOUS", "STAGING", "WAIVER", "Candidate", "Registry", "Trial", "Version", "store_of"]
+
+WAIVER = "assay.waiver."
+"""Begins the tag of a gate that was waived; its value tells until when, by whom and why."""
 STAGING, CHAMPION, PREVIOUS = "staging", "champion", "previous"
 FETCHED = ("model", "profile.json", "evaluation.json", "samples.json")
-_DIGEST, _IMAGE = "model_digest", "image"
-# what MLflow's servers take in one parameter and one batch
-_LONGEST, _BATCH = 6000, 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """A version in the registry.
-
-    Attributes:
-        name: The model's name.
-        version: Its number, from 1.
-        model_digest: Digest of its model folder.
-        run_id: The MLflow run that holds its artifacts.
-        image: image.json of what was deployed; None before that.
-        created: True where this call of `register` made it.
-    """
-
-    name: str
-    version: int
-    model_digest: str
-    run_id: str
-    image: Mapping[str, Any] | None = None
-    created: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What is to become a version.
-
-    Attributes:
-        name: The model's name.
-        model_digest: Digest of the model folder.
-        artifacts: Files and folders by their path in the version; `FETCHED` must be among them.
-        params: Parameters of the training.
-        metrics: Metrics by name; those that are not finite numbers must have been left out.
-        tags: Commit, digests, run id.
-    """
-
-    name: str
-    model_digest: str
-    artifacts: Mapping[str, Path]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+_IMAGE = "image"
 
 
 class Registry:
@@ -121,7 +81,7 @@ class Registry:
         """Make a version of `candidate` with alias `staging`; a model that already is one only gets the alias."""
         with self._client() as client:
             known = _with_digest(client, candidate.name, candidate.model_digest)
-            found = known[0] if known else self._create(client, candidate)
+            found = self._again(client, known[0], candidate) if known else self._create(client, candidate)
             _point(client, candidate.name, STAGING, found.version)
             return found
 
@@ -162,44 +122,55 @@ class Registry:
 
     @cached_property
     def _connected(self) -> MlflowClient:
-        # its news of each table that it makes would drown the stage's own lines
-        for name in ("alembic", "mlflow"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        from mlflow.tracking.client import MlflowClient
+        return connect(self._store)
 
-        return MlflowClient(self._store, self._store)
+    def _again(self, client: MlflowClient, version: Version, candidate: Candidate) -> Version:
+        check(client, self._store, version.run_id)
+        # the gates may have become stricter since: what had to be waived this time belongs to the version too
+        waived = {name: message for name, message in candidate.tags.items() if name.startswith(WAIVER)}
+        for name, message in tagged(waived).items():
+            client.set_model_version_tag(version.name, str(version.version), name, message)
+        return version
 
     def _create(self, client: MlflowClient, candidate: Candidate) -> Version:
-        name, tags = candidate.name, {**candidate.tags, _DIGEST: candidate.model_digest}
+        name, digest = candidate.name, candidate.model_digest
         _ensure_model(client, name)
-        run = client.create_run(self._experiment(client, name), tags=tags, run_name=candidate.model_digest[:12])
-        run_id = run.info.run_id
+        adopted = self._adopted(client, candidate)
+        run = adopted or self._logged(client, candidate)
+        tags = tagged({**candidate.tags, DIGEST: digest})
+        made = client.create_model_version(name, f"{run.artifact_uri}/model", run.run_id, tags=tags)
         try:
-            _log(client, run_id, candidate)
-            made = client.create_model_version(name, f"{run.info.artifact_uri}/model", run_id, tags=tags)
-        except BaseException:
-            client.set_terminated(run_id, "FAILED")
+            check(client, self._store, run.run_id)
+        except ServiceError:
+            client.delete_model_version(name, str(made.version))
             raise
-        client.set_terminated(run_id)
         # a server cannot be locked: where two registered the same model at once, the first version stays
-        first = _with_digest(client, name, candidate.model_digest)[0]
+        first = _with_digest(client, name, digest)[0]
         if first.version != int(made.version):
             client.delete_model_version(name, str(made.version))
-            client.delete_run(run_id)
+            if adopted is None:
+                client.delete_run(run.run_id)
             return first
         return replace(first, created=True)
 
-    def _experiment(self, client: MlflowClient, name: str) -> str:
-        file = embedded(self._store)
-        place = str(file.parent / "artifacts") if file else None
-        # an experiment keeps its absolute path: where the store was moved or copied, the old place is not written to
-        for title in (name, f"{name} in {place}"):
-            found = client.get_experiment_by_name(title)
-            if found is None:
-                return str(client.create_experiment(title, artifact_location=place))
-            if place is None or found.artifact_location == place:
-                break
-        return str(found.experiment_id)
+    def _adopted(self, client: MlflowClient, candidate: Candidate) -> Run | None:
+        """The run in which the model was trained, with what came after; None where nobody logged one."""
+        run = find(client, self._store, candidate.name, candidate.model_digest)
+        if run:
+            run.add(candidate.training, candidate.metrics, candidate.artifacts)
+        return run
+
+    def _logged(self, client: MlflowClient, candidate: Candidate) -> Run:
+        with started(client, self._store, candidate.training) as run:
+            for trial in candidate.trials:
+                run.child(trial.number, trial.params, trial.metrics, failed=trial.failed)
+            run.complete(
+                model_digest=candidate.model_digest,
+                metrics=candidate.metrics,
+                curves=candidate.curves,
+                files=candidate.artifacts,
+            )
+        return run
 
     def _local(self, run_id: str) -> Path | None:
         file = embedded(self._store)
@@ -230,14 +201,14 @@ def _ensure_model(client: MlflowClient, name: str) -> None:
 
 def _with_digest(client: MlflowClient, name: str, model_digest: str) -> list[Version]:
     """The versions of this very model, the oldest first."""
-    found = client.search_model_versions(f"name='{name}' and tags.{_DIGEST}='{model_digest}'")
+    found = client.search_model_versions(f"name='{name}' and tags.{DIGEST}='{model_digest}'")
     return sorted((_version(version) for version in found), key=lambda version: version.version)
 
 
 def _version(found: ModelVersion) -> Version:
     image = json.loads(found.tags[_IMAGE]) if _IMAGE in found.tags else None
     number, run_id = int(found.version), str(found.run_id)
-    digest = found.tags.get(_DIGEST, "")
+    digest = found.tags.get(DIGEST, "")
     return Version(name=found.name, version=number, model_digest=digest, run_id=run_id, image=image)
 
 
@@ -249,26 +220,6 @@ def _point(client: MlflowClient, name: str, alias: str, version: int) -> None:
     now = _aliases(client, name).get(alias)
     if now != version:
         raise ServiceError(f'alias "{alias}" names version {now} instead of {version}: somebody moved it too', name)
-
-
-def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1000)
-    metrics = [Metric(_key(name), float(value), now, 0) for name, value in candidate.metrics.items()]
-    params = [Param(_key(name), str(value)[:_LONGEST]) for name, value in candidate.params.items()]
-    client.log_batch(run_id, metrics=metrics)
-    for start in range(0, len(params), _BATCH):
-        client.log_batch(run_id, params=params[start : start + _BATCH])
-    for path, source in candidate.artifacts.items():
-        if source.is_dir():
-            client.log_artifacts(run_id, str(source), path)
-        else:
-            client.log_artifact(run_id, str(source))
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^\w\-. /]", "_", name)
 
 
 def _copy(source: Path, target: Path) -> None:

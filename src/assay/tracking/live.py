@@ -1,0 +1,137 @@
+"""A training's run on an MLflow server, logged while the training goes on.
+
+While it goes on, what the project itself logs with MLflow's own functions goes to the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.errors import ProjectError
+from assay.tracking.entities import Dataset
+from assay.tracking.runs import Run, Training, started
+from assay.tracking.store import STORE_VARIABLE, connect, credentials, embedded, prepare, served, without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# as `git describe --dirty` puts it behind a commit
+_DIRTY = "-dirty"
+_FILES = "file://"
+
+__all__ = ["Dataset", "Run", "Training", "live", "logged", "origin"]
+
+
+@contextlib.contextmanager
+def live(training: Training, run_id: str) -> Iterator[Run | None]:
+    """The run of a training on the server that MLFLOW_TRACKING_URI names; None where it names none.
+
+    While the block runs, what the project itself logs with `mlflow.log_metric` goes to the same run; where there is
+    no server it goes nowhere, because training writes nothing but its artifacts.
+
+    Args:
+        training: What is known before it starts.
+        run_id: Assay's id of the pipeline's run, for a tag.
+
+    Raises:
+        ServiceError: The server is down, refuses us, or the run was deleted meanwhile.
+    """
+    store = os.environ.get(STORE_VARIABLE, "")
+    prepare(store)
+    if not served(store):
+        with _aside(store):
+            yield None
+        return
+    known = replace(training, tags={**training.tags, **origin(run_id)})
+    shown = without_password(store)
+    # MLflow's own messages, in the project's traceback, show the address: it must not carry the password
+    with _environment(credentials(store)):
+        client = connect(shown)
+        with started(client, shown, known) as run, _users(run, training.name):
+            yield run
+
+
+def origin(run_id: str) -> dict[str, str]:
+    """Tags that tell which code, image and run of the pipeline made something."""
+    commit = os.environ.get("ASSAY_COMMIT", "")
+    told = {
+        "mlflow.source.git.commit": commit.removesuffix(_DIRTY),
+        "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
+        "assay.image": os.environ.get("ASSAY_IMAGE"),
+        "assay.run_id": run_id,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def logged() -> dict[str, list[float]]:
+    """The metrics that the project logged itself where no server takes them, step by step; to be asked in the block."""
+    store = os.environ.get(STORE_VARIABLE, "")
+    if not store.startswith(_FILES):
+        return {}
+    found: dict[str, list[float]] = {}
+    # MLflow's file store: <experiment>/<run>/metrics/<name>, each line with time, value and step
+    for folder in Path(store.removeprefix(_FILES)).glob("*/*/metrics"):
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+            steps = sorted((int(step), float(value)) for _, value, step in lines)
+            found[file.relative_to(folder).as_posix()] = [value for _, value in steps if math.isfinite(value)]
+    return found
+
+
+@contextlib.contextmanager
+def _users(run: Run, name: str) -> Iterator[None]:
+    """What the project logs with MLflow's own functions goes to `run`."""
+    try:
+        with _environment({"MLFLOW_RUN_ID": run.run_id, "MLFLOW_EXPERIMENT_NAME": name}), _closed():
+            yield
+    except ProjectError as error:
+        if "active experiment ID" in error.what:
+            error.next = f'leave out mlflow.set_experiment: Assay logs to the experiment "{name}"'
+        raise
+
+
+@contextlib.contextmanager
+def _aside(store: str) -> Iterator[None]:
+    """What the project logs goes to a folder that is thrown away, unless it named a store that we do not know."""
+    if store and embedded(store) is None:
+        yield
+        return
+    # a folder needs neither SQLAlchemy nor a second for making tables, but MLflow wants to be told that it may
+    folder = tempfile.TemporaryDirectory(prefix="assay-mlflow-", ignore_cleanup_errors=True)
+    with folder as path:
+        ours = {STORE_VARIABLE: f"{_FILES}{path}/runs", "MLFLOW_ALLOW_FILE_STORE": "true"}
+        with _environment(ours), _closed():
+            yield
+
+
+@contextlib.contextmanager
+def _closed() -> Iterator[None]:
+    """Runs that the project leaves open are closed here: at the program's end MLflow would change their status."""
+    try:
+        yield
+    finally:
+        mlflow = sys.modules.get("mlflow")
+        while mlflow and mlflow.active_run():
+            with contextlib.suppress(Exception):
+                mlflow.end_run()
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

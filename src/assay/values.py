@@ -1,0 +1,96 @@
+"""Checks of single values in `[tool.assay]`: each gives what would be allowed, empty where the value is right.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
+_SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
+_UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
+_SECRET = re.compile(r"(^|&)[\w-]*(sig|signature|token|key|secret|password|credential)[\w-]*=", re.IGNORECASE)
+_SPAN = re.compile(r"^(\d+)\s*([smhd])$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def dotted(value: str) -> str:
+    """The path of a callable."""
+    return "" if _DOTTED.match(value) else '"package.module:function"'
+
+
+def name(value: str) -> str:
+    """A model's name."""
+    return "" if _NAME.match(value) else "lower-case letters, digits and hyphens, a letter first"
+
+
+def size(value: str) -> str:
+    """An amount of memory."""
+    return "" if _SIZE.match(value) else 'a size such as "4GiB" or "512MiB"'
+
+
+def span(value: str) -> str:
+    """A span of time."""
+    return "" if _SPAN.match(value) else 'a time span such as "24h", "30m" or "7d"'
+
+
+def one_character(value: str) -> str:
+    """One character."""
+    return "" if len(value) == 1 else "one character"
+
+
+def encoding(value: str) -> str:
+    """A text encoding."""
+    try:
+        codecs.lookup(value)
+    except LookupError:
+        return 'an encoding that Python knows, such as "utf-8", "latin-1" or "cp1252"'
+    return ""
+
+
+def no_credentials(value: str) -> str:
+    """Addresses stand in plans, reports and caches, where a password or a signature would be read by many."""
+    host, _, rest = value.partition("://")[2].partition("/")
+    secret = "@" in host or _SECRET.search(rest.partition("?")[2])
+    return "an address without password or signature; those belong into the environment" if secret else ""
+
+
+def holdout(value: float | str) -> str:
+    """What is held out."""
+    ok = bool(value) if isinstance(value, str) else 0 < value < 1
+    return "" if ok else "a share between 0 and 1, or the name of a true/false column that marks holdout rows"
+
+
+def pattern(value: str) -> str:
+    """A regular expression."""
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"a regular expression ({error})"
+    return ""
+
+
+def steps(value: tuple[int, ...]) -> str:
+    """A canary's steps."""
+    ok = bool(value) and value[-1] == 100 and list(value) == sorted(set(value)) and value[0] > 0  # noqa: PLR2004 - percent
+    return "" if ok else "rising percentages that end in 100"
+
+
+def folds(value: int) -> str:
+    """A number of folds, or none."""
+    return "" if value == 0 or 2 <= value <= 50 else "0 for none, or 2 to 50 folds"  # noqa: PLR2004 - two are the fewest
+
+
+def to_bytes(size: str | None) -> int | None:
+    """`"4GiB"` in bytes; None stays None."""
+    match = _SIZE.match(size or "")
+    return int(match.group(1)) * _UNITS[match.group(2)] if match else None
+
+
+def to_seconds(span: str) -> int:
+    """`"24h"` in seconds."""
+    match = _SPAN.match(span)
+    return int(match.group(1)) * _SECONDS[match.group(2)] if match else 0
