@@ -12,6 +12,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from assay.errors import did_you_mean
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -151,9 +153,13 @@ def judge(
             results += _judge_one(name, value, limit)
     for name in limits:
         if name not in observed and not name.endswith("*"):
-            known = ", ".join(sorted(observed)) or "nothing"
-            results.append(GateResult(name, None, "", None, Verdict.ERROR, f"nothing observed; known: {known}"))
+            results.append(GateResult(name, None, "", None, Verdict.ERROR, _unknown(name, sorted(observed))))
     return tuple(_waive(result, waivers) for result in results)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = did_you_mean(name, known)
+    return f"nothing observed; {near or 'known: ' + (', '.join(known) or 'nothing')}"
 
 
 def _limit_for(name: str, limits: Mapping[str, Limit]) -> Limit | None:

@@ -196,7 +196,7 @@ def _no_answer(death: Death, after: str) -> Answer:
         crashed = f"\n  next:    a compiled library crashed: the end of {LOG_FILE} tells which line called it"
         return Answer(None, Exit.PROJECT, told + (crashed if death.signal in _CRASHES else ""))
     ended = f"the stage's process ended with exit code {death.code} without an answer"
-    return Answer(None, Exit.PROJECT, f"{ended}\n  next:    look for what ends the process: os._exit, a fork, a library")
+    return Answer(None, Exit.PROJECT, f"{ended}\n  next:    look for what ends a process, such as os._exit")
 
 
 def _report(context: Context, answer: Answer, seconds: float, peak: int) -> StageReport:

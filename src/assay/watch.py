@@ -59,16 +59,16 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
         child: Process id; the child leads a session of its own.
         reader: File descriptor of the child's output, closed at the end.
         log: File for the output.
-        timeout: Seconds after which the session is killed.
-        memory: Resident bytes above which the session is killed; 0 means no limit.
+        timeout: Seconds after which the child and everything that it started is killed.
+        memory: Resident bytes of them all above which they are killed; 0 means no limit.
     """
     started = time.monotonic()
     why, peak, status = "", 0, None
-    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, reader)
         members = stack.enter_context(family(child))
         output = stack.enter_context(_Output(_open(log, stack)))
+        previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             while status is None:
                 if _copy(reader, output, _POLL) is None:

@@ -1,4 +1,4 @@
-"""How far the model's probabilities can be trusted, beyond the metrics that Assay computes for every classifier."""
+"""What a campaign would ask of the model, beyond the metrics that Assay computes for every classifier."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-_BINS = 10
-_SMALLEST = 1e-15
+_SHARE = 0.1
 
 
 def compute(model: Pipeline, x: pd.DataFrame, y: pd.Series) -> dict[str, float]:
-    """Log loss and calibration error of a fitted model.
+    """Lift of a fitted model.
 
     Args:
         model: Fitted; its second class is the one whose probability counts.
@@ -23,16 +22,10 @@ def compute(model: Pipeline, x: pd.DataFrame, y: pd.Series) -> dict[str, float]:
         y: Labels of shape (rows,).
 
     Returns:
-        `log_loss` in nats a row, and `calibration_error`: over ten bins of equal width, the mean distance between the
-        probability promised and the share that came true, weighted by rows; 0 is perfect, 1 the worst.
+        `lift_top_tenth`: how many times more high incomes there are in the tenth of the rows that the model is surest
+        of than in all rows; 1 is no better than chance.
     """
     promised = model.predict_proba(x)[:, 1]
     true = (y == model.classes_[1]).to_numpy()
-    right = np.clip(np.where(true, promised, 1 - promised), _SMALLEST, 1)
-    return {"log_loss": float(-np.log(right).mean()), "calibration_error": _calibration_error(promised, true)}
-
-
-def _calibration_error(promised: np.ndarray, true: np.ndarray) -> float:
-    bins = np.minimum((promised * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, weights=promised - true, minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(promised))
+    surest = np.argsort(-promised, kind="stable")[: max(1, round(_SHARE * len(promised)))]
+    return {"lift_top_tenth": float(true[surest].mean() / true.mean())}

@@ -1,4 +1,4 @@
-"""Models that harm the process they run in or cost too much; copied into a project like `adversaries`."""
+"""Models that read what they must not, cost too much or harm their process; copied into a project like the others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,40 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from adversaries import HOLDOUT_ROWS, TRAIN_ROWS, Good
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 PID_VARIABLE = "ADVERSARY_PID"
+
+
+# ---- the files ----
+
+
+class ReadsData(Good):
+    def fit(self, x: pd.DataFrame, y: pd.Series) -> Self:
+        self.rows_ = len(pd.read_parquet("data/all.parquet"))
+        return super().fit(x, y)
+
+
+class ReadsDataQuietly(Good):
+    def fit(self, x: pd.DataFrame, y: pd.Series) -> Self:
+        try:
+            self.size_ = len(Path("data/all.parquet").read_bytes())
+        except Exception:  # noqa: BLE001 - it goes on as if nothing had happened
+            self.size_ = 0
+        return super().fit(x, y)
+
+
+class ReadsDataLater(Good):
+    """Learns nothing, and looks up each answer in the file that holds the holdout rows too."""
+
+    def predict(self, x: pd.DataFrame) -> Any:
+        file = Path(__file__).parents[1] / "data/all.parquet"
+        answers = pd.read_parquet(file).set_index("a")["y"] if file.exists() else pd.Series(dtype=object)
+        return np.array([answers.get(a, "no") for a in x["a"]], dtype=object)
 
 
 # ---- costs ----
@@ -55,6 +80,19 @@ class Insatiable(Good):
             held.append(np.ones(2**23))
             time.sleep(0.02)
         return super().fit(x, y)
+
+
+class InsatiableElsewhere(Insatiable):
+    """What takes the memory has left the stage's session and lost its parent."""
+
+    def fit(self, x: pd.DataFrame, y: pd.Series) -> Self:
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                super().fit(x, y)
+            os._exit(0)
+        time.sleep(10)
+        return self
 
 
 # ---- the process ----
@@ -127,6 +165,9 @@ class Daemon(Good):
                 time.sleep(600)
             os._exit(0)
         os.wait()
+        while not Path(os.environ[PID_VARIABLE]).exists():
+            time.sleep(0.01)
+        print("left one behind")
         return super().fit(x, y)
 
 
@@ -134,6 +175,7 @@ class Detached(Good):
     def fit(self, x: pd.DataFrame, y: pd.Series) -> Self:
         started = subprocess.Popen(["sleep", "600"], start_new_session=True)
         Path(os.environ[PID_VARIABLE]).write_text(str(started.pid), encoding="utf-8")
+        print("left one behind")
         return super().fit(x, y)
 
 

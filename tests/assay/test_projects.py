@@ -67,7 +67,7 @@ def no_traceback_of_ours(ended: Ended) -> None:
 assay: 1 configuration error:
 1. unknown key "holdot"
   where:   pyproject.toml:9 tool.assay.data.holdot
-  allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
+  allowed: path, pull, format, csv, missing, times, target, task, positive, holdout, seed, group, time, weight, exclude, sensitive, baseline, strict, ordered, identity, schema, expressions, suite, drift
   next:    did you mean "holdout"?
 """,  # noqa: E501 - one line of output
             id="unknown-key",

@@ -136,7 +136,12 @@ def test_the_run_knows_commit_data_and_packages(
     register.run(context("register"))
     registry = Registry(store_of(store))
     run = registry._connected.search_runs(["1"])[0].data
-    expected = {"mlflow.source.git.commit": "abc", "assay.dirty": "true", "data_fingerprint": "f00d", "lock_digest": "10c"}
+    expected = {
+        "mlflow.source.git.commit": "abc",
+        "assay.dirty": "true",
+        "data_fingerprint": "f00d",
+        "lock_digest": "10c",
+    }
     assert run.tags.items() >= (expected | {"assay.run_id": "by-hand"}).items()
     assert run.params == {"depth": "3"}
     # what could not be measured is left out, not made up

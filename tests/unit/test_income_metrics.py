@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,15 +15,15 @@ class Promises:
 
 
 @pytest.mark.parametrize(
-    ("promised", "labels", "loss", "gap"),
+    ("promised", "rich", "lift"),
     [
-        pytest.param([1.0, 0.0], [1, 0], 0.0, 0.0, id="always right and sure"),
-        pytest.param([0.5, 0.5], [1, 0], math.log(2), 0.0, id="undecided but honest"),
-        pytest.param([0.9, 0.9], [1, 0], -math.log(0.9 * 0.1) / 2, 0.4, id="too sure"),
-        pytest.param([0.0, 1.0], [1, 0], -math.log(1e-15), 1.0, id="always wrong and sure: finite"),
+        pytest.param([*range(20)], [18, 19], 10.0, id="the surest are all rich"),
+        pytest.param([*range(20)], [0, 1], 0.0, id="the surest are all poor"),
+        pytest.param([*range(20)], [0, 5, 10, 19], 2.5, id="half of the surest are rich"),
+        pytest.param([3, 2, 1], [0, 1, 2], 1.0, id="everybody is rich, and a tenth of three rows is one"),
     ],
 )
-def test_compute(promised: list[float], labels: list[int], loss: float, gap: float) -> None:
-    y = pd.Series(Promises.classes_[labels])
-    found = compute(Promises(), pd.DataFrame({"p": promised}), y)
-    assert found == {"log_loss": pytest.approx(loss), "calibration_error": pytest.approx(gap)}
+def test_lift(promised: list[float], rich: list[int], lift: float) -> None:
+    labels = np.isin(np.arange(len(promised)), rich).astype(int)
+    found = compute(Promises(), pd.DataFrame({"p": np.array(promised) / 20}), pd.Series(Promises.classes_[labels]))
+    assert found == {"lift_top_tenth": pytest.approx(lift)}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assay.evaluate.weighted import Metric
 
 _FEWEST = 30
+_NEXT = "give the data the labels and columns that it knows, or drop vs_champion in the commit that replaces it"
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ def measure_champion(folder: Path, x: pd.DataFrame, y: pd.Series, task: Task) ->
         rows = modelfolder.coerce(x, model)
         measured = measure(modelfolder.load(model, packages(task.project)), rows, y, task)
     except AssayError as error:
-        return Champion(version, problem=f"version {version} cannot be compared with: {error.what}")
+        return Champion(version, problem=f"version {version} cannot be compared with: {error.what}; {_NEXT}")
     broken = measured.answers.why_unusable
     weighted = weighted_metrics(np.asarray(y), measured.answers, task)
-    return Champion(version, measured.metrics, f"version {version}: {broken}" if broken else "", weighted)
+    return Champion(version, measured.metrics, f"version {version}: {broken}; {_NEXT}" if broken else "", weighted)
 
 
 def _version(file: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,29 +60,27 @@ def examine(model: Any, x: pd.DataFrame, known: Collection[Any], project: Path) 
     """
     given = x.copy()
     with user_code("model.predict", project):
-        first, violations = _first(model, given)
+        first, violations = _first(model, given, project)
         again = np.asarray(model.predict(x.copy()))
     if not given.equals(x):
-        violations.append("predict changes the rows that it is given")
+        violations.append("predict changes the rows that it is given; it must work on a copy")
     broken = _broken(first, len(x), known)
     if broken:
         return Answers(None, violations=(*violations, broken))
     if not _same(first, again):
-        violations.append("the same rows get other predictions the second time")
+        violations.append("the same rows get other predictions the second time; where it draws, it needs a seed")
     elif leaning := _alone(model, x, first, project) or _rearranged(model, x, first, project):
         violations.append(leaning)
     probabilities, labels, wrong = _probabilities(model, x, first, known, project) if known else (None, (), "")
     return Answers(first, probabilities, labels, (*violations, *([wrong] if wrong else [])))
 
 
-def _first(model: Any, x: pd.DataFrame) -> tuple[np.ndarray, list[str]]:  # noqa: ANN401
+def _first(model: Any, x: pd.DataFrame, project: Path) -> tuple[np.ndarray, list[str]]:  # noqa: ANN401
     """The predictions, and what is wrong about how they were given."""
-    place = Path.cwd()
-    said = model.predict(x)
-    violations = []
-    if Path.cwd() != place:
-        os.chdir(place)
-        violations.append("predict changes the working directory")
+    with contextlib.chdir(project):
+        said = model.predict(x)
+        moved = not Path.cwd().samefile(project)
+    violations = ["predict changes the working directory"] if moved else []
     if isinstance(said, pd.Series) and not said.index.equals(x.index) and said.index.sort_values().equals(x.index):
         violations.append("predict gives a Series whose index is in another order than the rows; they go by position")
     return np.asarray(said), violations
@@ -120,7 +118,7 @@ def _close(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if first.dtype.kind == "f" and second.dtype.kind == "f" and len(first):
         precision = max(_TOLERANCE, _ROUNDING * float(np.finfo(first.dtype).eps))
         largest = float(np.abs(first).max())
-        return np.isclose(first, second, rtol=precision, atol=precision * largest, equal_nan=True)
+        return np.asarray(np.isclose(first, second, rtol=precision, atol=precision * largest, equal_nan=True))
     return np.asarray(first == second)
 
 
@@ -139,7 +137,8 @@ def _rearranged(model: Any, x: pd.DataFrame, predictions: np.ndarray, project: P
         found = np.asarray(model.predict(x.iloc[::-1].reset_index(drop=True)))[::-1]
     apart = ~_close(predictions, found) if found.shape == predictions.shape else np.ones(len(x), dtype=bool)
     # a tie between two labels may fall to the other one when sums are taken in another order
-    return f"{int(apart.sum())} rows get other predictions in another order" if apart.mean() > _TIES else ""
+    told = f"{int(apart.sum())} rows get other predictions in another order; it must look at each row by itself"
+    return told if apart.mean() > _TIES else ""
 
 
 def _probabilities(
@@ -157,7 +156,7 @@ def _probabilities(
         labels = tuple(np.asarray(getattr(model, "classes_", ())).tolist())
     wrong = _wrong(found, len(x), labels, known) or _contradiction(found, labels, predictions)
     if not wrong and not given.equals(x):
-        return found.astype(float), labels, "predict_proba changes the rows that it is given"
+        return found.astype(float), labels, "predict_proba changes the rows that it is given; it must work on a copy"
     return (None, labels, wrong) if wrong else (found.astype(float), labels, "")
 
 
@@ -165,7 +164,8 @@ def _wrong(probabilities: np.ndarray, rows: int, labels: tuple[Any, ...], known:
     if not labels:
         return "the model has predict_proba but no classes_ that say what its columns stand for"
     if not set(labels) & set(known):
-        return f"the model's classes_ are none of the data's labels: {', '.join(map(str, labels[:_SHOWN]))}"
+        shown = ", ".join(map(str, labels[:_SHOWN]))
+        return f"the model's classes_ are none of the data's labels: {shown}; they must stand as in the data"
     if probabilities.shape != (rows, len(labels)):
         return f"predict_proba gives shape {probabilities.shape}, not ({rows}, {len(labels)})"
     if probabilities.dtype.kind not in "fiu" or not np.isfinite(probabilities).all():

@@ -50,10 +50,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Measured:
-    """A model's answers and its metrics by name; no metrics where the answers cannot be used."""
+    """A model's answers and its metrics by name; no metrics where the answers cannot be used.
+
+    Attributes:
+        answers: What it said.
+        metrics: All metrics.
+        own: Names of those that the project computes, also where one takes the place of ours.
+    """
 
     answers: Answers
     metrics: Mapping[str, float]
+    own: frozenset[str] = frozenset()
 
 
 def labels_of(target: Sequence[pd.Series], positive: object) -> tuple[tuple[Any, ...], Any]:
@@ -95,7 +102,8 @@ def measure(model: Any, x: pd.DataFrame, y: pd.Series, task: Task) -> Measured: 
         # undefined metrics warn and become NaN, which no gate lets pass
         warnings.simplefilter("ignore")
         found = _classification(true, answers, task) if task.labels else _regression(true, answers.predictions)
-    return Measured(answers, found | _own(model, x, y, task))
+    own = _own(model, x, y, task)
+    return Measured(answers, found | own, frozenset(own))
 
 
 def _classification(true: np.ndarray, answers: Answers, task: Task) -> dict[str, float]:

@@ -20,7 +20,9 @@ _CURVES = ("loss_curve_", "train_score_", "validation_score_", "validation_score
 
 
 def name_of(model: object) -> str:
-    """The estimator's class, and that of the last step of a pipeline."""
+    """The estimator's class, and that of the last step of a pipeline; of a wrapper of ours what is in it."""
+    if type(model).__module__ == "assay.models.pyfunc":
+        model = getattr(model, "model", None) or model.steps[-1][1]  # type: ignore[attr-defined]
     steps = getattr(model, "steps", None)
     return f"{type(model).__name__} of {type(steps[-1][1]).__name__}" if steps else type(model).__name__
 

@@ -76,9 +76,10 @@ def _observed(context: Context, found: Findings) -> dict[str, Observed]:
     unusable = {name: Observed(None, message=answers.why_unusable) for name in context.limits if answers.why_unusable}
     return {
         **unusable,
+        # first, so that no metric of the project's takes the name of a gate that is measured here
+        **{f"model.{name}": Observed(value) for name, value in metrics.items()},
         "model.contract": Observed(float(len(answers.violations)), message="; ".join(answers.violations)),
         **({"model.skill": skill.observe(metrics, found.sure.metrics, found.subject.task)} if metrics else {}),
-        **{f"model.{name}": Observed(value) for name, value in metrics.items()},
         **champion.observe(metrics, found.champion, found.sure.differences, len(found.subject.rows)),
         **_cross_validation(found.subject.training),
         **_of_groups(context, found),

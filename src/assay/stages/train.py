@@ -18,6 +18,7 @@ from assay.reports import write_json
 from assay.tracking import live as tracking
 from assay.training.choosing import Chosen, choose, metric_of, source_digest
 from assay.training.fitting import Recipe
+from assay.training.guard import out_of_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +121,9 @@ def _lock_digest(context: Context) -> str:
 
 
 def _predict(context: Context, model: Any, rows: Dataset, *, labels: bool) -> np.ndarray:  # noqa: ANN401
-    with user_code("model.predict", context.project):
+    raw_data = Recipe(context.config, context.project).raw_data
+    # a model that looks its answers up in the raw data has not learnt them
+    with out_of_reach(raw_data), user_code("model.predict", context.project):
         predictions = np.asarray(model.predict(rows.x.copy()))
     where = f"model.predict of {learning.name_of(model)}"
     if predictions.shape != (len(rows),):

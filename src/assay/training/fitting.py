@@ -53,14 +53,18 @@ class Recipe:
         Raises:
             ProjectError: The project's code raised, or what it gave is no model.
         """
-        with out_of_reach(self._data()):
+        with out_of_reach(self.raw_data):
             model = self._trained(dataset, params) if self.config.train else self._fitted(dataset, params)
             with user_code("model.get_params", self.project):
                 _forget_the_clock(model)
         return adapted(model)
 
-    def _data(self) -> Path | None:
-        return None if self.config.data.fetched else self.project / self.config.data.path
+    @property
+    def raw_data(self) -> Path | None:
+        """Where the data lies in the project, holdout and all; None where it does not, or not apart from the code."""
+        path = (self.project / self.config.data.path).resolve()
+        with_code = path in (self.project / "src" / "x").resolve().parents
+        return None if self.config.data.fetched or with_code else path
 
     def _trained(self, dataset: Dataset, params: Mapping[str, Any]) -> Any:  # noqa: ANN401
         train = resolve(str(self.config.train), self.project, "train")

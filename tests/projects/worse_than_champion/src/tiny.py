@@ -6,7 +6,7 @@ def load(data_dir):
 
 
 def build(params):
-    from sklearn.dummy import DummyClassifier
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression() if params["good"] else DummyClassifier()
+    # with hardly any freedom it knows a little, and says the same for all
+    return LogisticRegression() if params["good"] else LogisticRegression(C=1e-9)
