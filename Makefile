@@ -14,7 +14,7 @@ serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
 test: lint .venv/tests   ## lint, types, layers, then every test that this machine can run
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check --quiet
@@ -42,9 +42,9 @@ clean:
 	@$(BIN)/python -m compileall -q src ci/src
 	@touch $@
 
-# what only some projects need, and their tests: DVC and remote data, Great Expectations
-.venv/tests: .venv/ready requirements/fetch.lock requirements/suite.lock
-	@for lock in fetch suite; do \
+# what only some projects need, and their tests: DVC and remote data, Great Expectations, boosting libraries
+.venv/tests: .venv/ready requirements/fetch.lock requirements/suite.lock requirements/models.lock
+	@for lock in fetch suite models; do \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$$lock.lock; \
 	done
 	@touch $@
