@@ -139,7 +139,7 @@ TABLE: dict[str, tuple[str, Case]] = {
     # ---- gates and metrics ----
     "a misspelt metric": (
         "Good",
-        Case(gates="accurracy = { min = 0.5 }", gate=("model.accurracy", "error"), says='did you mean "model.accuracy"?'),
+        Case(gates="accurracy = { min = 0.5 }", gate=("model.accurracy", "error"), says='did you mean "model.acc'),
     ),
     "a metric that calls itself a gate": (
         "Mutates",
