@@ -177,6 +177,8 @@ def _judge_one(name: str, seen: Observed, limit: Limit) -> list[GateResult]:
 def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -> tuple[Verdict, str]:
     if seen.no_champion:
         return Verdict.NO_CHAMPION, seen.message or "no other model serves: nothing to compare with"
+    if seen.value is None and seen.inconclusive:
+        return Verdict.WARN if limit.severity == "warn" else Verdict.INCONCLUSIVE, seen.message
     if seen.value is None or not math.isfinite(seen.value):
         return Verdict.ERROR, seen.message or f"the value is {seen.value}, not a finite number"
     if bound is None or not math.isfinite(bound):

@@ -221,6 +221,9 @@ def test_early_stopping_stops_early(ran: Ran) -> None:
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     best = getattr(last, "best_iteration_", None) or last.best_iteration
     assert 5 < best < ran.config.params["n_estimators"] / 2
+    (watched,) = learning.curves(model).values()
+    assert watched[best - 1] < watched[0]
+    assert len(watched) < ran.config.params["n_estimators"]
 
 
 @only("xgboost_regression", "lightgbm_classes", "catboost_binary", "pytorch")

@@ -186,3 +186,10 @@ def test_everything_is_written(tmp_path: Path) -> None:
     write_run(run(failed(), SKIPPED), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"run.json", "run.md", "report.html"}
     assert json.loads((tmp_path / "run.json").read_text())["exit_code"] == 3
+
+
+def test_a_page_that_a_stage_left_is_linked(tmp_path: Path) -> None:
+    (tmp_path / "model-validate/evaluation").mkdir(parents=True)
+    (tmp_path / "model-validate/evaluation/model_card.html").write_text("<p>")
+    assert '<a href="model-validate/evaluation/model_card.html">model card</a>' in run_html(run(failed()), tmp_path)
+    assert "model card" not in run_html(run(failed()), tmp_path / "model-validate")

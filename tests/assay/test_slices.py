@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ from assay.evaluate import slices
 from assay.evaluate.champion import Champion
 from assay.evaluate.contract import Answers
 from assay.evaluate.metrics import Task
-from assay.evaluate.weighted import Metric, weighted_metrics
+from assay.evaluate.weighted import weighted_metrics
 from assay.gates import Limit, Verdict, judge
+
+if TYPE_CHECKING:
+    from assay.evaluate.weighted import Metric
 
 BINARY = Task(Path(), None, ("no", "yes"), "yes")
 NUMBERS = Task(Path(), None)
@@ -80,7 +84,7 @@ def test_without_a_large_group_it_is_inconclusive_and_without_columns_an_error()
     found = slices.slices_of(slices.parts_of(frame, ["town"]), metrics, names, BINARY)
     limits = {"model.slice.accuracy": Limit(min=0.1)}
     (small,) = judge(limits, slices.observe(found, ["accuracy"], 100))
-    assert (small.status, small.message) == (Verdict.INCONCLUSIVE, "no group has 100 rows and a accuracy")
+    assert (small.status, small.message) == (Verdict.INCONCLUSIVE, "no group has 100 rows to measure accuracy on")
     (none,) = judge(limits, slices.observe([], ["accuracy"], 100))
     assert none.status is Verdict.ERROR
     assert "tool.assay.evaluation.slices" in none.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from typing import TYPE_CHECKING
@@ -118,6 +119,46 @@ def test_the_data_is_not_changed_by_a_model_that_changes_it(tmp_path: Path) -> N
     train.run(context)
     columns = modelfolder.coerce(rows().drop(columns="y"), context.output("model"))
     assert columns["a"].abs().sum() > 0
+
+
+def test_a_model_without_curves_is_logged_to_a_server_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, Path]] = []
+
+    class Run:
+        def params(self, params: dict[str, object]) -> None:
+            assert params == {}
+
+        def finish(self, *, folders: dict[str, Path], **_: object) -> None:
+            seen.append(folders)
+
+    monkeypatch.setattr("assay.tracking.live.live", lambda *_: contextlib.nullcontext(Run()))
+    train.run(kit(tmp_path).context("train"))
+    assert [list(folders) for folders in seen] == [["model"]], "there are no plots, so none are promised"
+    assert seen[0]["model"].is_dir()
+
+
+LOGGING = """
+import mlflow
+from sklearn.dummy import DummyClassifier
+
+def train(dataset, params):
+    for step, loss in enumerate([0.9, 0.5, 0.4]):
+        mlflow.log_metric("loss", loss, step)
+    return DummyClassifier().fit(dataset.x, dataset.y)
+"""
+
+
+def test_what_the_project_logs_itself_is_not_lost_without_a_server(tmp_path: Path) -> None:
+    made = kit(tmp_path, build="train")
+    toml = made.project / "pyproject.toml"
+    toml.write_text(toml.read_text().replace("\nmodel =", "\ntrain ="))
+    (made.project / "src" / f"{made.module}.py").write_text(LOGGING, encoding="utf-8")
+    context = made.context("train")
+    train.run(context)
+    report = json.loads((context.output("training") / "training.json").read_text())
+    assert report["curves"] == {"loss": [0.9, 0.5, 0.4]}
+    assert (context.output("training") / "plots" / "learning-curve.png").exists()
+    assert sorted(path.name for path in made.project.iterdir()) == ["pyproject.toml", "src"]
 
 
 def test_a_regression_is_measured_by_r_squared(tmp_path: Path) -> None:

@@ -65,8 +65,9 @@ def group_names(values: pd.Series) -> pd.Series:
     """The group of each row in words: numbers of more than ten values in four ranges with as many rows each."""
     numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if numbers and values.nunique() > _DISTINCT:
-        ranges = pd.qcut(values, 4, duplicates="drop")
-        values = ranges.cat.rename_categories([f"{one.left:g} to {one.right:g}" for one in ranges.cat.categories])
+        ranges, lowest = pd.qcut(values, 4, duplicates="drop"), values.min()
+        named = [f"{max(one.left, lowest):g} to {one.right:g}" for one in ranges.cat.categories]
+        values = ranges.cat.rename_categories(named)
     return values.astype(object).where(values.notna(), "missing").astype(str)
 
 
@@ -126,7 +127,7 @@ def _worst(slices: Sequence[Slice], name: str, least: int) -> Observed:
     if not slices:
         return Observed(None, message="no columns in tool.assay.evaluation.slices or tool.assay.data.sensitive")
     if not large:
-        return Observed(None, message=f"no group has {least} rows and a {name}", inconclusive=True)
+        return Observed(None, message=f"no group has {least} rows to measure {name} on", inconclusive=True)
     value, worst = (max if name in LOWER_IS_BETTER else min)(large, key=lambda pair: pair[0])
     small = sum(one.rows < least for one in slices)
     left_out = f"; {small} groups below {least} rows left out" if small else ""
@@ -155,7 +156,7 @@ def _drop(parts: Sequence[Part], name: str, ours: Mapping[str, Metric], champion
     if champion.version is None:
         return Observed(None, no_champion=True)
     if name not in ours or name not in champion.weighted or not parts:
-        return Observed(None, message=champion.problem or f"no group has enough rows and a {name}")
+        return Observed(None, message=champion.problem or f"no group has enough rows to measure {name} on")
     mine, theirs = ours[name], champion.weighted[name]
     pairs = [tuple(float(m(part.rows[None].astype(np.float32))[0]) for m in (theirs, mine)) for part in parts]
     losses = [worse_by(name, before, now) or 0.0 for before, now in pairs]

@@ -68,7 +68,23 @@ def curves(model: Any) -> dict[str, list[float]]:  # noqa: ANN401 - any estimato
         values = np.asarray(getattr(last, name, None), dtype=object)
         if values.ndim == 1 and len(values) > 1 and all(isinstance(value, float) for value in values):
             found[name.strip("_").replace("_", " ")] = [float(value) for value in values]
-    return found
+    return found | _watched(last)
+
+
+def _watched(model: Any) -> dict[str, list[float]]:  # noqa: ANN401
+    """What a boosting library measured on its `eval_set`, as XGBoost, LightGBM and CatBoost keep it."""
+    known = getattr(model, "evals_result_", None) or next(
+        (getattr(model, name) for name in ("evals_result", "get_evals_result") if hasattr(model, name)), None
+    )
+    try:
+        by_set = known() if callable(known) else known
+    except Exception:  # noqa: BLE001 - each has an error of its own for a model that watched nothing
+        by_set = None
+    return {
+        f"{side} {metric}": [float(value) for value in values]
+        for side, metrics in (by_set or {}).items()
+        for metric, values in metrics.items()
+    }
 
 
 def plot_curves(found: dict[str, list[float]], path: Path) -> None:

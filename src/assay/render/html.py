@@ -85,7 +85,7 @@ def _stage(entry: Entry, folder: Path) -> str:
     return (
         f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_tag(status_word(entry))}'
         f'<span class="grow"></span><span class="sub" style="margin:0">{facts}</span></summary>'
-        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_plots(folder)}</div></details>'
+        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_pages(folder)}{_plots(folder)}</div></details>'
     )
 
 
@@ -109,6 +109,12 @@ def _drift(entry: Entry) -> str:
     )
     head = "<tr><th>drifted column</th><th>psi</th><th>why</th></tr>"
     return f'<div class="scroll"><table>{head}{rows}</table></div>' if rows else ""
+
+
+def _pages(folder: Path) -> str:
+    pages = sorted(folder.glob("*/*.html"))
+    links = (f'<a href="{page.relative_to(folder.parent)}">{escape(page.stem.replace("_", " "))}</a>' for page in pages)
+    return f"<p>{', '.join(links)}</p>" if pages else ""
 
 
 def _plots(folder: Path) -> str:

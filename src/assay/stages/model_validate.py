@@ -139,7 +139,7 @@ def _summary(found: Findings, timed: Mapping[str, latency.Latency]) -> dict[str,
     problem = {"problem": found.champion.problem} if found.champion.problem else {}
     return {
         "metrics": {name: rows.to_json(value) for name, value in found.measured.metrics.items()},
-        "champion": {"version": found.champion.version, **problem},
+        "champion": {"version": found.champion.version or "none", **problem},
         "latency": latency.facts(timed),
         "rows": len(found.subject.rows),
     }

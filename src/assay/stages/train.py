@@ -38,7 +38,8 @@ def run(context: Context) -> Outcome:
         write_json(context.output("training") / "training.json", report)
         if live:
             live.params({name: chosen.params[name] for name in context.config.search.space})
-            folders = {"model": context.output("model"), "plots/training": context.output("training") / "plots"}
+            made = {"model": context.output("model"), "plots/training": context.output("training") / "plots"}
+            folders = {path: folder for path, folder in made.items() if folder.exists()}
             curves, digest = report.get("curves", {}), report["model_digest"]
             live.finish(model_digest=digest, metrics=report["metrics"], curves=curves, folders=folders)
     message = _message(rows, model, report)
