@@ -182,6 +182,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
     named = (
         ("data.baseline", config.data.baseline),
         ("data.suite", config.data.suite),
+        ("requirements", config.requirements),
         ("monitor", _all_below(config.monitor.path)),
     )
     return Step(

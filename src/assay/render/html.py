@@ -85,7 +85,8 @@ def _stage(entry: Entry, folder: Path) -> str:
     return (
         f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_tag(status_word(entry))}'
         f'<span class="grow"></span><span class="sub" style="margin:0">{facts}</span></summary>'
-        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_pages(folder)}{_plots(folder)}</div></details>'
+        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}'
+        f"{_pages(folder)}{_plots(folder)}</div></details>"
     )
 
 
