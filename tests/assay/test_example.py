@@ -2,15 +2,14 @@
 
 import hashlib
 import shutil
-import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from test_projects import assay
 
+from assay.models import modelfolder
 from income.data import MARKER, TARGET, load
-from income.model import build
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
@@ -31,13 +30,6 @@ def test_the_original_split_is_kept(frame: pd.DataFrame) -> None:
     assert frame[TARGET].value_counts().to_dict() == {"<=50K": 37_155, ">50K": 11_687}
 
 
-def test_accuracy_beats_the_best_published_result(frame: pd.DataFrame) -> None:
-    params = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["assay"]["params"]
-    train, test = frame[~frame[MARKER]], frame[frame[MARKER]]
-    model = build(params).fit(train, train[TARGET])
-    assert (model.predict(test) == test[TARGET]).mean() > 0.87
-
-
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example with nothing that a run has left, as a fresh clone has it."""
@@ -50,7 +42,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_end_to_end_and_again(copy: Path) -> None:
+def test_end_to_end_and_again(copy: Path, frame: pd.DataFrame) -> None:
     first = assay(copy, "run")
     assert first.code == 0, first.text
     assert set(first.statuses.values()) == {"passed"}
@@ -58,6 +50,11 @@ def test_end_to_end_and_again(copy: Path) -> None:
     assert first.gate("model.accuracy")["observed"] >= 0.87
     assert first.gate("model.roc_auc")["observed"] >= 0.925
     assert first.gate("image.predicts_same")["observed"] == 0
+    # counted once more, by nothing of ours: better than the best published result
+    test = frame[frame[MARKER]]
+    model = modelfolder.load(copy / ".assay/runs/latest/train/model", ("income",))
+    right = (model.predict(test.drop(columns=[MARKER, TARGET])) == test[TARGET]).mean()
+    assert right == pytest.approx(first.gate("model.accuracy")["observed"])
     again = assay(copy, "run")
     assert again.code == 0, again.text
     cached = {entry["report"]["stage"] for entry in again.run["entries"] if entry["cached"]}

@@ -119,7 +119,7 @@ def test_snapshot_of_one_step(tmp_path: Path) -> None:
         "stage": "train",
         "argv": [
             "python", "-m", "assay", "stage", "train", "--inputs", "{inputs}", "--outputs", "{outputs}",
-            "--project", "{project}", "--timeout", "300", "--memory", "2147483648",
+            "--project", "{project}", "--timeout", "300", "--memory", "2147483648", "--gpu",
         ],
         "needs": ["data-validate"],
         "inputs": [{"name": "dataset", "path": "dataset/", "maker": "data-validate"}],
@@ -152,3 +152,10 @@ def test_plan_is_quick_and_needs_no_package() -> None:
         assert done.returncode == 0, done.stderr
         assert "model-validate" in done.stdout
     assert min(seconds) < 0.3, "the best of five: others may be using the machine"
+
+
+def test_the_projects_requirements_reach_every_stage_that_installs_or_packs_them(tmp_path: Path) -> None:
+    text = MINIMAL.replace('name = "tiny"', 'name = "tiny"\nrequirements = "own.txt"')
+    steps = {step.stage: step for step in make_plan(project(tmp_path, text)).steps}
+    assert {name for name, step in steps.items() if step.project_requirements == "own.txt"} >= {"train", "package"}
+    assert "own.txt" in steps["package"].source

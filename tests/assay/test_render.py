@@ -128,6 +128,19 @@ def test_text_has_ten_of_them_html_all() -> None:
     assert "col-12" in run_html(what, Path("/nowhere"))
 
 
+def test_what_was_compared_with_the_champion_is_shown_also_where_it_passed() -> None:
+    told = "version 3 reaches 0.87, difference -0.0003 (95 %: -0.0015 to +0.0009)"
+    gates = (
+        GateResult("model.accuracy", 0.8726, ">=", 0.87, Verdict.PASS),
+        GateResult("model.accuracy.vs_champion", 0.8726, ">=", 0.865, Verdict.PASS, told),
+        GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS),
+    )
+    text = run_table(run(Entry(report=StageReport(stage="model-validate", status=Status.PASSED, gates=gates))))
+    assert re.search(r"^model\.accuracy\.vs_champion +0\.8726 +>= 0\.865 +pass +version 3 reaches", text, re.MULTILINE)
+    assert re.search(r"^model\.accuracy +0\.8726 +>= 0\.87 +pass", text, re.MULTILINE)
+    assert "model.f1" not in text
+
+
 def test_no_drift_no_table() -> None:
     assert "drifted" not in run_table(run(moved()))
     assert "drifted" not in run_markdown(run(moved()))

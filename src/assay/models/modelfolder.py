@@ -149,8 +149,8 @@ def _telling(example: pd.DataFrame) -> pd.DataFrame:
 
 
 def _version(package: str) -> str:
-    # the slim build of MLflow has the same code and version under a name of its own
-    for name in (package, f"{package}-skinny"):
+    # the slim builds of MLflow and XGBoost have the same code and version under names of their own
+    for name in (package, f"{package}-skinny", f"{package}-cpu"):
         try:
             return version(name)
         except PackageNotFoundError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from assay.reports import Entry, RunReport
 
 DRIFT = "drift"
+_AGAINST = ".vs_champion"
 _SHOWN, _LONGEST = 10, 160
 _EIGHT = {stage.name for stage in STAGES}
 
@@ -81,12 +82,13 @@ def run_table(run: RunReport) -> str:
 
 
 def gates_table(run: RunReport) -> str:
-    """The gates that did not simply pass, with value and limit; empty where all did."""
+    """The gates that did not simply pass, and what was compared with the champion; empty where there is neither."""
+    gates = [gate for entry in run.entries for gate in entry.report.gates]
+    compared = {gate.gate for gate in gates if gate.gate.endswith(_AGAINST)}
     rows = [
         (g.gate, number(g.observed), gate_limit(g), str(g.status), g.message or "-")
-        for entry in run.entries
-        for g in entry.report.gates
-        if g.status != "pass"
+        for g in gates
+        if g.status != "pass" or g.gate in compared or g.gate + _AGAINST in compared
     ]
     return table(("gate", "observed", "limit", "verdict", "message"), rows) if rows else ""
 
