@@ -116,6 +116,21 @@ def _rollback(arguments: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
+def _history(arguments: argparse.Namespace) -> int:
+    import json
+
+    from assay.project import load_project
+    from assay.render.history import history_table
+    from assay.tracking.history import history
+    from assay.tracking.registry import store_of
+
+    project = load_project(arguments.project)
+    found = history(store_of(arguments.project), project.config.name)
+    as_json = json.dumps([past.to_dict() for past in found], indent=1)
+    sys.stdout.write(f"{as_json if arguments.format == 'json' else history_table(project, found)}\n")
+    return Exit.PASSED
+
+
 def _schema(arguments: argparse.Namespace) -> int:
     from contextlib import redirect_stdout
 
@@ -187,6 +202,8 @@ def _parser() -> argparse.ArgumentParser:
     gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
+    past = _add(commands, "history", _history, "list the versions of the model: who, from what, how good, which alias")
+    past.add_argument("--format", choices=("table", "json"), default="table")
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 import json
 import os
 import secrets
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 STATE = ".assay"
 COMMIT_VARIABLE = "ASSAY_COMMIT"
+USER_VARIABLE = "ASSAY_USER"
 
 
 def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Progress) -> tuple[RunReport, Path]:
@@ -46,7 +48,14 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
     (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
     commit = commit_of(root)
     execution = Execution(
-        plan, root, folder, Cache(root / STATE / "cache"), run_id, {COMMIT_VARIABLE: commit}, fresh, progress
+        plan,
+        root,
+        folder,
+        Cache(root / STATE / "cache"),
+        run_id,
+        {COMMIT_VARIABLE: commit, USER_VARIABLE: user()},
+        fresh,
+        progress,
     )
     entries = execution.run()
     run = RunReport(
@@ -130,6 +139,14 @@ def commit_of(root: Path) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def user() -> str:
+    """Who runs this; empty where the system does not know."""
+    try:
+        return os.environ.get(USER_VARIABLE) or getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def _run_folder(root: Path, run_id: str) -> Path:

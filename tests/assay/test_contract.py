@@ -46,7 +46,7 @@ def test_readme_has_the_exit_codes() -> None:
 def test_every_stage_is_a_dagger_function_and_a_module() -> None:
     names = {kebab(name) for name in FUNCTIONS}
     assert {stage.name for stage in STAGES} <= names
-    assert {"full", "run", "plan", "serve", "mlflow", "rollback"} == names - {stage.name for stage in STAGES}
+    assert {"full", "run", "plan", "serve", "mlflow", "rollback", "history"} == names - {stage.name for stage in STAGES}
     modules = {path.stem for path in (ROOT / "src/assay/stages").glob("*.py")} - {"__init__"}
     assert modules == {stage.module for stage in GRAPH.stages}
 

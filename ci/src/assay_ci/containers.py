@@ -70,6 +70,7 @@ def _with_training(settings: Settings, container: dagger.Container) -> dagger.Co
         return container
     # they only become tags of the run: another commit with the same inputs is no reason to train again
     container = container.with_volatile_variable("ASSAY_COMMIT", settings.commit)
+    container = container.with_volatile_variable("ASSAY_USER", settings.user)
     return _with_server(settings, container.with_volatile_variable("ASSAY_IMAGE", settings.image))
 
 
@@ -95,7 +96,9 @@ def with_run(settings: Settings, container: dagger.Container, *, pure: bool) -> 
 def with_store(settings: Settings, container: dagger.Container) -> dagger.Container:
     """`container` with access to the registry: the given tracking server, else the embedded store."""
     container = with_run(settings, container, pure=False).with_env_variable("ASSAY_COMMIT", settings.commit)
-    container = container.with_env_variable("ASSAY_IMAGE", settings.image)
+    container = container.with_env_variable("ASSAY_IMAGE", settings.image).with_env_variable(
+        "ASSAY_USER", settings.user
+    )
     if not settings.tracking_uri:
         store = dag.cache_volume("assay-mlflow")
         container = container.with_mounted_cache(STORE, store, sharing=dagger.CacheSharingMode.LOCKED)

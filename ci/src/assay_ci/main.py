@@ -49,6 +49,7 @@ class Assay:
     ] = None
     dvc_config: Annotated[dagger.Secret | None, Doc("What `dvc remote modify --local` wrote: .dvc/config.local")] = None
     commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
+    user: Annotated[str, Doc("Who starts this, noted with the model version")] = ""
 
     @function(cache="never")
     async def full(self, trigger: Trigger = "") -> str:
@@ -124,10 +125,19 @@ class Assay:
     @function(cache="never")
     async def rollback(self) -> str:
         """Make the previous version the champion again."""
+        return await self._ask("rollback")
+
+    @function(cache="never")
+    async def history(self) -> str:
+        """The versions of the model: who made each, from what, what it reaches, and which names it bears."""
+        return await self._ask("history")
+
+    async def _ask(self, command: str) -> str:
+        """What a command of the toolkit says about the registry."""
         settings = self._settings()
         container = containers.with_store(settings, containers.toolkit(settings, "registry"))
         container = container.with_mounted_directory("/project", settings.source.filter(include=["pyproject.toml"]))
-        return await container.with_exec(["python", "-m", "assay", "rollback", "--project", "/project"]).stdout()
+        return await container.with_exec(["python", "-m", "assay", command, "--project", "/project"]).stdout()
 
     def _settings(self) -> Settings:
         names = set(Settings.__dataclass_fields__) - {"run_id", "image"}

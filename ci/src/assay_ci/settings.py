@@ -22,5 +22,6 @@ class Settings:
     data_credentials: dagger.Secret | None
     dvc_config: dagger.Secret | None
     commit: str
+    user: str
     image: str = ""
     run_id: str

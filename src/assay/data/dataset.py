@@ -80,7 +80,8 @@ class DatasetWriter:
             duplicates=_repeated(np.concatenate(list(hashes.values()))),
             overlap=float(np.isin(hashes["holdout"], hashes["train"]).mean()),
         )
-        facts = {"target": self.data.target, "task": self.data.task, "positive": self.data.positive}
+        facts: dict[str, Any] = {name: getattr(self.data, name) for name in ("target", "task", "positive")}
+        facts["aside"] = [name for name in self.data.aside if name in self._columns]
         known = {"fingerprint": counted.fingerprint, "rows": counted.rows, "columns": self._columns}
         write_json(self.folder / "dataset.json", known | facts)
         return counted

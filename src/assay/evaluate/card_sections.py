@@ -38,11 +38,13 @@ def what(card: Card) -> str:
 def data(card: Card) -> str:
     """Rows, fingerprint and columns."""
     rows = card.facts.get("rows", {})
-    columns = [column for column in card.facts.get("columns", {}) if column != card.target]
+    aside = card.facts.get("aside", [])
+    features = [column for column in card.facts.get("columns", {}) if column not in {card.target, *aside}]
     facts = (
         f"Rows: {number(rows.get('train'))} to learn from, {number(rows.get('holdout'))} held out",
         f"Fingerprint: `{card.facts['fingerprint']}`",
-        f"Columns beside the target ({len(columns)}): {_names(columns)}",
+        f"Features ({len(features)}): {_names(features)}",
+        *([f"Not for the model: {_names(aside)}"] if aside else []),
     )
     return bullets(facts)
 
@@ -51,10 +53,11 @@ def training(card: Card) -> str:
     """Parameters, seed, search and cross-validation."""
     known = card.training
     params = known.get("params") or {}
+    learned = {n: value for n, value in known.get("metrics", {}).items() if not n.startswith("cross_validation.")}
     facts = [
         f"Seed: {number(known.get('seed'))}",
         f"Written as: {text(known.get('serialization', '-'))}",
-        *(f"On the rows it learned from: {name(n)} {number(value)}" for n, value in known.get("metrics", {}).items()),
+        *(f"On the rows it learned from: {name(n)} {number(value)}" for n, value in learned.items()),
         f"Search: {_search(known.get('search') or {})}",
         *([] if known.get("cross_validation") else ["Cross-validation: none"]),
     ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from assay import artifacts
 from assay.evaluate.card import Card
+from assay.gates import Verdict
 from assay.models import learning, modelfolder, rows
 from assay.reports import write_json
 
@@ -34,7 +35,9 @@ def write(found: Findings, gates: Sequence[GateResult], folder: Path, config: Co
         config: `[tool.assay]` as model-validate sees it.
     """
     digest = artifacts.digest(found.subject.folder)
-    write_json(folder / "evaluation.json", _evaluation(found, gates, digest))
+    waived = {gate.gate for gate in gates if gate.status == Verdict.WAIVED}
+    waivers = [asdict(waiver) for waiver in config.waivers if waiver.gate in waived]
+    write_json(folder / "evaluation.json", _evaluation(found, gates, digest) | {"waivers": waivers})
     write_json(folder / "samples.json", _samples(found.subject, found.measured))
     _card(found, gates, digest, config).write(folder)
 

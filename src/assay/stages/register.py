@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, GateFailed
-from assay.reports import write_json
+from assay.reports import read_json, write_json
 from assay.tracking.entities import Dataset
 from assay.tracking.live import origin
 from assay.tracking.registry import STAGING, WAIVER, Candidate, Registry, Trial, store_of
@@ -25,8 +25,8 @@ def run(context: Context) -> Outcome:
         ArtifactError: Evaluation or training speak of another model.
         ServiceError: The store failed.
     """
-    evaluation = _read(context.input("evaluation") / "evaluation.json")
-    training = _read(context.input("training") / "training.json")
+    evaluation = read_json(context.input("evaluation") / "evaluation.json")
+    training = read_json(context.input("training") / "training.json")
     model_digest = artifacts.digest(context.input("model"))
     _check(context, evaluation, training, model_digest)
     candidate = _candidate(context, evaluation, training, model_digest)
@@ -52,6 +52,12 @@ def _check(context: Context, evaluation: dict[str, Any], training: dict[str, Any
             where="evaluation/evaluation.json",
             next="mend what model-validate reports; a gate is waived only in [[tool.assay.waivers]]",
         )
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    expired = [waiver for waiver in evaluation.get("waivers", []) if str(waiver["expires"]) < today]
+    if expired:
+        what = ", ".join(f"{waiver['gate']} (until {waiver['expires']})" for waiver in expired)
+        then = "mend the model, or have the waiver approved anew, and run model-validate again"
+        raise GateFailed(f"waivers that the evaluation rests on have expired: {what}", next=then)
     for name, made in (("evaluation", evaluation), ("training", training)):
         if made.get("model_digest") != model_digest:
             raise ArtifactError(
@@ -125,11 +131,3 @@ def _artifacts(context: Context) -> dict[str, Path]:
             f"{', '.join(missing)} missing", where=str(context.inputs), next="run the stages before again"
         )
     return {name: path for name, path in found.items() if path.exists()}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path.name} cannot be read: {error}", where=str(path)) from None
-    return found

@@ -59,12 +59,13 @@ def live(training: Training, run_id: str) -> Iterator[Run | None]:
 
 
 def origin(run_id: str) -> dict[str, str]:
-    """Tags that tell which code, image and run of the pipeline made something."""
+    """Tags that tell which code, image, run of the pipeline and person made something."""
     commit = os.environ.get("ASSAY_COMMIT", "")
     told = {
         "mlflow.source.git.commit": commit.removesuffix(_DIRTY),
         "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
         "assay.image": os.environ.get("ASSAY_IMAGE"),
+        "mlflow.user": os.environ.get("ASSAY_USER"),
         "assay.run_id": run_id,
     }
     return {name: value for name, value in told.items() if value}
