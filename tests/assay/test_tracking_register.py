@@ -8,6 +8,7 @@ import trackkit
 from assay import artifacts
 from assay.errors import ServiceError
 from assay.stages import register
+from assay.tracking import runs
 from assay.tracking.live import Training, live
 from assay.tracking.registry import Registry
 
@@ -74,3 +75,21 @@ def test_a_run_deleted_while_registering_leaves_no_version(
         register.run(registering)
     assert (trackkit.versions(client, registering), trackkit.staging(client)) == ([], before)
     assert not way.before
+
+
+def test_an_experiment_that_somebody_else_made_a_moment_ago_is_used(client: MlflowClient) -> None:
+    first = runs.experiment(client, "http://server", "made-by-two")
+
+    class Late:
+        """Asks before the other one made it, and is told so when it makes it itself."""
+
+        asked = 0
+
+        def get_experiment_by_name(self, title: str) -> object:
+            self.asked += 1
+            return None if self.asked == 1 else client.get_experiment_by_name(title)
+
+        def create_experiment(self, title: str, **options: str | None) -> str:
+            return str(client.create_experiment(title, **options))
+
+    assert runs.experiment(Late(), "http://server", "made-by-two") == first

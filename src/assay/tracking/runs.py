@@ -178,10 +178,23 @@ def experiment(client: MlflowClient, store: str, name: str) -> str:
     for title in (name, f"{name} in {place}"):
         found = client.get_experiment_by_name(title)
         if found is None:
-            return str(client.create_experiment(title, artifact_location=place))
+            return _made(client, title, place)
         if place is None or found.artifact_location == place:
             break
     return str(found.experiment_id)
+
+
+def _made(client: MlflowClient, title: str, place: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.create_experiment(title, artifact_location=place))
+    except MlflowException as error:
+        # a server cannot be locked: somebody else may have made it a moment ago
+        found = client.get_experiment_by_name(title) if error.error_code == "RESOURCE_ALREADY_EXISTS" else None
+        if found is None:
+            raise
+        return str(found.experiment_id)
 
 
 def find(client: MlflowClient, store: str, name: str, model_digest: str) -> Run | None:
