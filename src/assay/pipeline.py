@@ -178,7 +178,7 @@ STAGES = (
         writes=("bundle", "image"),
         requirements="serve",
         source=("src/**", "Dockerfile"),
-        config=("name", "requirements", "data.task", "data.positive"),
+        config=("name", "requirements", "data.task", "data.positive", "card.licence"),
         gates=(
             Gate("image.predicts_same", "largest difference to the model's own predictions", Limit(max=1e-9)),
             Gate("image.latency_ms.p95", "95th percentile of one single-row request over HTTP, milliseconds"),

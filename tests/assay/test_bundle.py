@@ -30,6 +30,7 @@ def test_a_bundle_holds_what_an_image_needs(bundle: Path, inputs: Path) -> None:
         "model_digest": model_digest,
         "task": "classification",
         "positive": "rich",
+        "licence": None,
     }
     assert artifacts.digest(bundle / "model") == model_digest
     assert {path.name for path in bundle.iterdir()} == {
@@ -62,10 +63,22 @@ def test_the_project_comes_along_without_the_toolkit_and_caches(inputs: Path, tm
 
 def test_a_project_has_its_own_dockerfile_or_ours(inputs: Path, tmp_path: Path) -> None:
     project = small.project(tmp_path / "project")
-    assert (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text() == "FROM scratch\n"
+    assert (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text().startswith("FROM scratch\nLABEL ")
     (project / "Dockerfile").unlink()
     ours = (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text()
-    assert ours == toolkit_file("Dockerfile").read_text()
+    assert ours.startswith(toolkit_file("Dockerfile").read_text() + "LABEL ")
+
+
+def test_the_image_says_what_it_is(inputs: Path, tmp_path: Path) -> None:
+    project = small.project(tmp_path / "project")
+    toml = project / "pyproject.toml"
+    toml.write_text(f'{toml.read_text()}[tool.assay.card]\nlicence = "MIT \\"or\\" $HOME\\nRUN false"\n')
+    label = (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text().partition("LABEL ")[2]
+    assert label.splitlines()[0] == 'org.opencontainers.image.title="tiny" \\'
+    assert 'org.opencontainers.image.version="3"' in label
+    assert f'assay.model-digest="{artifacts.digest(inputs / "model")}"' in label
+    # on one line, quoted, and nothing in it is run or replaced
+    assert label.splitlines()[2].strip() == 'org.opencontainers.image.licenses="MIT \\"or\\" \\$HOME\\nRUN false" \\'
 
 
 def test_a_project_may_need_more_packages(inputs: Path, tmp_path: Path) -> None:

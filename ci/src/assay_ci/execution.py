@@ -92,6 +92,8 @@ class Execution:
     async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
         built = image.build(self.settings, await image.bundle(self.settings, step, inputs))
+        if self.settings.commit:
+            built = built.with_label("org.opencontainers.image.revision", self.settings.commit)
         self.images["candidate"] = built
         container = container.with_service_binding("candidate", image.service(built))
         container = container.with_env_variable("ASSAY_CANDIDATE_URL", f"http://candidate:{image.PORT}")

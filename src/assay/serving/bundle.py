@@ -55,6 +55,8 @@ def make_bundle(context: Context) -> Path:
     _copy_project(context, folder)
     for name in TOOLKIT:
         _copy(PACKAGE / name, folder / "assay" / name)
+    with (folder / "Dockerfile").open("a", encoding="utf-8") as file:
+        file.write(_labels(about))
     write_json(folder / "bundle.json", about)
     return folder
 
@@ -76,7 +78,23 @@ def _about(context: Context) -> dict[str, Any]:
         "task": context.config.data.task,
         "positive": context.config.data.positive,
         "columns": modelfolder.signature_columns(model),
+        "licence": context.config.card.licence,
     }
+
+
+def _labels(about: dict[str, Any]) -> str:
+    """What the image says of itself to those who cannot look into it, in the words of the OCI."""
+    labels = {
+        "org.opencontainers.image.title": about["name"],
+        "org.opencontainers.image.version": str(about["version"]),
+        "org.opencontainers.image.licenses": about["licence"] or "",
+        "assay.model-digest": about["model_digest"],
+    }
+    # quoted as JSON is, which a Dockerfile reads alike but for the dollar sign
+    quoted = {
+        name: json.dumps(value, ensure_ascii=False).replace("$", "\\$") for name, value in labels.items() if value
+    }
+    return "LABEL " + " \\\n  ".join(f"{name}={value}" for name, value in quoted.items()) + "\n"
 
 
 def _copy_inputs(context: Context, folder: Path) -> None:
