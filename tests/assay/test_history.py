@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import small
 
+from assay import artifacts
 from assay.cli import main
 from assay.errors import GateFailed
 from assay.project import load_project
@@ -51,7 +52,7 @@ def test_who_what_how_good_and_which_alias(
     monkeypatch.delenv("ASSAY_USER")
     gates = [{"gate": "model.f1", "status": "waived", "message": "waived until 2999-01-01 by bob: known"}]
     (made / "model" / "MLmodel").write_text((made / "model" / "MLmodel").read_text() + "extra: 1\n")
-    digest = small.artifacts.digest(made / "model")
+    digest = artifacts.digest(made / "model")
     small.change(made / "evaluation" / "evaluation.json", model_digest=digest, gates=gates)
     small.change(made / "training" / "training.json", model_digest=digest)
     _registered(store, made, tmp_path / "out")
