@@ -22,9 +22,10 @@ lint: .venv/ready
 	$(BIN)/mypy --no-error-summary
 	PYTHONPATH=src:ci/src $(BIN)/lint-imports --no-logo
 
-bench: .venv/tests       ## how light the runner is, how fast the data stage is, as JSON
+bench: .venv/tests       ## how light the runner is, how fast the data stage and the server are, as JSON
 	$(BIN)/python tests/bench/runner.py
 	$(BIN)/python tests/bench/drift.py
+	$(BIN)/python tests/bench/serving.py
 
 lock:                    ## lock requirements/*.in anew (needs uv)
 	requirements/compile.sh

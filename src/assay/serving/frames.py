@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _Values = list[Any]
+_ROOMY = ("category", "float", "datetime")
 
 
 class Frames:
@@ -22,6 +23,12 @@ class Frames:
     def __init__(self, columns: Mapping[str, rows.Column]) -> None:
         """Prepare for `columns`, as `modelfolder.columns` gives them."""
         self._builders = {name: _builder(name, column) for name, column in columns.items()}
+        # a missing value changes no dtype where there is room for it
+        self._wavering = [name for name, column in columns.items() if not str(column["dtype"]).startswith(_ROOMY)]
+
+    def kind(self, records: Sequence[Mapping[str, Any]]) -> tuple[bool, ...]:
+        """Equal for records that one frame can hold with the same dtypes as a frame for each of them."""
+        return tuple([any(record[name] is None for record in records) for name in self._wavering])
 
     def build(self, records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """One row a record.
