@@ -48,3 +48,20 @@ def test_a_number_out_of_range_is_refused() -> None:
     frames = Frames({"tiny": {"dtype": "int8"}})
     with pytest.raises(OverflowError):
         frames.build([{"tiny": 300}])
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"age": 31, "job": None, "level": None, "hours": None}, True),
+        ({"age": None}, False),
+        ({"married": None}, False),
+    ],
+    ids=["room-for-missing", "whole-number", "truth"],
+)
+def test_records_of_one_kind_keep_their_dtypes_together(bundle: Path, change: dict[str, Any], *, same: bool) -> None:
+    frames = Frames(modelfolder.columns(bundle / "model"))
+    one, other = [OK], [OK | change]
+    assert (frames.kind(one) == frames.kind(other)) is same
+    dtypes = [frames.build(records).dtypes.to_dict() for records in (one, other, one + other)]
+    assert (dtypes[0] == dtypes[1] == dtypes[2]) is same

@@ -50,6 +50,39 @@ def test_what_is_in_flight_is_finished(slow_bundle: Path, tmp_path: Path, number
     assert "Traceback" not in (tmp_path / "output").read_text()
 
 
+def test_what_waits_is_finished_and_one_bad_row_spoils_no_other(slow_bundle: Path, tmp_path: Path) -> None:
+    process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output")
+    numbers = [8.0, 1.0, 13.0, 2.0, 3.0, 4.0]
+    answers: dict[float, httpx.Response] = {}
+
+    def ask(number: float) -> None:
+        body, given = {"records": [{"x": number}]}, {"x-request-id": f"r{number:g}"}
+        answers[number] = httpx.post(f"{url}/predict", json=body, headers=given, timeout=20, trust_env=False)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in numbers]
+    threads[0].start()
+    time.sleep(0.3)
+    # the first is in the model for another half a second, so these wait together
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    assert process.wait(10) == 0, (tmp_path / "output").read_text()
+    assert {number: answer.status_code for number, answer in answers.items() if answer.status_code != 200} == {
+        13.0: 500
+    }
+    assert {n: a.json()["predictions"] for n, a in answers.items() if n != 13} == {
+        n: [2 * n] for n in numbers if n != 13
+    }
+    assert all(a.headers["x-request-id"] == f"r{n:g}" for n, a in answers.items())
+    lines = [json.loads(line) for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
+    assert {line["id"]: line["prediction"] for line in lines} == {
+        f"r{n:g}": None if n == 13 else 2 * n for n in numbers
+    }
+
+
 @pytest.mark.parametrize("port", ["taken", "99999"])
 def test_an_address_that_cannot_be_listened_on(slow_bundle: Path, port: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

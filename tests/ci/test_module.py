@@ -181,9 +181,12 @@ async def test_a_stage_without_a_report_is_an_error_of_this_run(
     assert "model-validate" not in by_stage(engine)
 
 
+@pytest.mark.parametrize("outcome", [("error", 4), ("failed", 3)])
 @anyio
-async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    engine.outcomes["train"] = ("error", 4)
+async def test_red_from_the_cache_is_tried_again(
+    engine: FakeEngine, assay: Callable[..., Assay], outcome: tuple[str, int]
+) -> None:
+    engine.outcomes["train"] = outcome
     engine.stale = {"train"}
     await assay().run()
     tries = [e for e in engine.execs if "stage" in e.args and "train" in e.args]
@@ -191,9 +194,8 @@ async def test_an_error_from_the_cache_is_tried_again(engine: FakeEngine, assay:
 
 
 @anyio
-async def test_a_gate_that_said_no_is_not_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+async def test_what_is_red_now_is_not_tried_again(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["train"] = ("failed", 3)
-    engine.stale = {"train"}
     await assay().run()
     assert len([e for e in engine.execs if "stage" in e.args and "train" in e.args]) == 1
 

@@ -73,8 +73,8 @@ class Execution:
 
     async def _exec(self, step: Step, container: dagger.Container) -> StageRun:
         result = await self._try(step, container)
-        if result.stale_error:
-            # the engine remembers failures of execs too; an error may have passed by now, so it is never reused
+        if result.stale:
+            # the engine remembers what was red too; an outage may be over, a busy machine idle: it is never reused
             result = await self._try(step, containers.with_run(self.settings, container, pure=False))
         return result.run
 
@@ -84,10 +84,10 @@ class Execution:
             folder = await done.directory("/out").sync()
             report = json.loads(await folder.file("report.json").contents())
         except dagger.QueryError as error:
-            return _Result(_lost(step, error, self.settings.run_id), stale_error=False)
+            return _Result(_lost(step, error, self.settings.run_id), stale=False)
         run = _stage_run(step, folder, passed=report["status"] == "passed", message=report["message"])
-        stale = report["status"] == "error" and report["run_id"] != self.settings.run_id
-        return _Result(run, stale_error=stale)
+        stale = report["status"] != "passed" and report["run_id"] != self.settings.run_id
+        return _Result(run, stale=stale)
 
     async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
@@ -137,7 +137,7 @@ class Execution:
 @dataclass(frozen=True)
 class _Result:
     run: StageRun
-    stale_error: bool
+    stale: bool
 
 
 def _without_gpu(step: Step, error: dagger.QueryError, run_id: str) -> StageRun:
