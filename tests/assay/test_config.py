@@ -181,3 +181,11 @@ def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_shown(
     with pytest.raises(ConfigErrors, match="without password or signature") as caught:
         project(tmp_path, text)
     assert "made-up" not in str(caught.value)
+
+
+@pytest.mark.parametrize("gate", ['"acuracy*"', 'slcie = { "*" = { min = 1 } }\n"x*"'])
+def test_a_family_of_ones_own_is_refused_because_it_might_match_nothing(gate: str, tmp_path: Path) -> None:
+    text = MINIMAL + f"[tool.assay.gates.model-validate]\n{gate} = {{ min = 0.9 }}\n"
+    with pytest.raises(ConfigErrors, match="unknown gate"):
+        project(tmp_path, text)
+    project(tmp_path, MINIMAL + '[tool.assay.gates.model-validate]\nfairness = { "*" = { max = 0.9 } }\n')

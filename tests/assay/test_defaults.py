@@ -73,3 +73,13 @@ def test_memory_counts_what_was_needed_for_a_moment() -> None:
         pass
     assert nothing.taken is not None
     assert nothing.taken < 20e6
+
+
+def test_a_metric_of_the_projects_own_does_not_open_the_gate_of_skill(tmp_path: Path) -> None:
+    made = kit(tmp_path, top='metrics = "{module}:boast"')
+    module = made.project / "src" / f"{made.module}.py"
+    module.write_text(module.read_text() + "\ndef boast(model, x, y):\n    return {'roc_auc': 1.0, 'r2': 1.0}\n")
+    made.save(DummyClassifier().fit(*made.side("train")))
+    outcome = model_validate.run(made.context("model-validate"))
+    assert outcome.observed["model.roc_auc"].value == 1.0
+    assert outcome.observed["model.skill"].value == pytest.approx(0.0)

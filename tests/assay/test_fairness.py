@@ -135,3 +135,11 @@ def test_the_smallest_group_that_counts_is_a_setting() -> None:
     seen = fairness.observe(groups, ["sex"], "", 50)["model.fairness.demographic_parity_difference"]
     assert seen.inconclusive
     assert "left out, below 50 rows: sex=x (30 rows)" in seen.message
+
+
+def test_equalized_odds_are_not_told_by_one_rate_alone() -> None:
+    # nobody in group m is positive, so how often positives are found there is not known
+    seen = _observe(("f", 20, 20, 10, 50), ("m", 0, 0, 10, 50))
+    assert seen["equalized_odds_difference"].inconclusive
+    assert seen["equalized_odds_ratio"].inconclusive
+    assert not seen["demographic_parity_difference"].inconclusive

@@ -19,6 +19,8 @@ from modelkit import kit
 from assay.config import Dimension, Search
 from assay.errors import ConfigErrors, ProjectError
 from assay.stages import train
+from assay.training.choosing import _journal
+from assay.training.fitting import Recipe
 from assay.training.search import Trial, best, search
 
 if TYPE_CHECKING:
@@ -217,3 +219,15 @@ def test_cross_validation_tells_mean_and_folds(tmp_path: Path) -> None:
     assert about["std"] == pytest.approx(np.std(about["folds"]))
     assert report["metrics"]["cross_validation.r2"] == about["mean"] > 0.5
     assert "search" not in report
+
+
+@pytest.mark.parametrize("change", ['exclude = ["n"]', 'weight = "n"', 'group = "sex"'])
+def test_other_columns_are_another_search(change: str, tmp_path: Path) -> None:
+    made = _ridge(tmp_path, WIDE)
+    config = made.context("train").config
+    toml = made.project / "pyproject.toml"
+    toml.write_text(toml.read_text().replace('target = "y"', f'target = "y"\n{change}'))
+    changed = made.context("train").config
+    recipes = [Recipe(one, made.project) for one in (config, changed, config)]
+    first, other, again = (_journal(recipe, "the same data") for recipe in recipes)
+    assert first == again != other

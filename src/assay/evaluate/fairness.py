@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+_TWO = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """One group of one sensitive column; a rate is None where it is not defined.
@@ -138,8 +141,8 @@ def _difference(*rates: str) -> Callable[[Sequence[Group]], float | None]:
     """The largest difference of a rate between two groups, over all `rates`."""
 
     def measure(groups: Sequence[Group]) -> float | None:
-        apart = [max(values) - min(values) for rate in rates if len(values := _known(groups, rate)) > 1]
-        return max(apart, default=None)
+        known = [_known(groups, rate) for rate in rates]
+        return None if min(map(len, known)) < _TWO else max(max(values) - min(values) for values in known)
 
     return measure
 
@@ -148,8 +151,10 @@ def _ratio(*rates: str) -> Callable[[Sequence[Group]], float | None]:
     """The smallest ratio of a rate between two groups, over all `rates`; 1 where nobody has any."""
 
     def measure(groups: Sequence[Group]) -> float | None:
-        pairs = [(min(values), max(values)) for rate in rates if len(values := _known(groups, rate)) > 1]
-        return min((low / high if high > 0 else 1.0 for low, high in pairs), default=None)
+        known = [_known(groups, rate) for rate in rates]
+        if min(map(len, known)) < _TWO:
+            return None
+        return min(min(values) / max(values) if max(values) > 0 else 1.0 for values in known)
 
     return measure
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,13 @@ class Measured:
         answers: What it said.
         metrics: All metrics.
         own: Names of those that the project computes, also where one takes the place of ours.
+        ours: Those that Assay computes, whatever the project calls its own.
     """
 
     answers: Answers
     metrics: Mapping[str, float]
     own: frozenset[str] = frozenset()
+    ours: Mapping[str, float] = field(default_factory=dict)
 
 
 def labels_of(target: Sequence[pd.Series], positive: object) -> tuple[tuple[Any, ...], Any]:
@@ -103,7 +105,7 @@ def measure(model: Any, x: pd.DataFrame, y: pd.Series, task: Task) -> Measured: 
         warnings.simplefilter("ignore")
         found = _classification(true, answers, task) if task.labels else _regression(true, answers.predictions)
     own = _own(model, x, y, task)
-    return Measured(answers, found | own, frozenset(own))
+    return Measured(answers, found | own, frozenset(own), found)
 
 
 def _classification(true: np.ndarray, answers: Answers, task: Task) -> dict[str, float]:

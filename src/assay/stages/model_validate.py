@@ -71,7 +71,7 @@ def _task(context: Context, learnt: Dataset, held: Dataset) -> Task:
 
 
 def _observed(context: Context, found: Findings) -> dict[str, Observed]:
-    answers, metrics = found.measured.answers, found.measured.metrics
+    answers, metrics, ours = found.measured.answers, found.measured.metrics, found.measured.ours
     # a broken promise or a metric that is not defined has no value, and what has none is an error at its gate
     unusable = {name: Observed(None, message=answers.why_unusable) for name in context.limits if answers.why_unusable}
     return {
@@ -79,7 +79,7 @@ def _observed(context: Context, found: Findings) -> dict[str, Observed]:
         # first, so that no metric of the project's takes the name of a gate that is measured here
         **{f"model.{name}": Observed(value) for name, value in metrics.items()},
         "model.contract": Observed(float(len(answers.violations)), message="; ".join(answers.violations)),
-        **({"model.skill": skill.observe(metrics, found.sure.metrics, found.subject.task)} if metrics else {}),
+        **({"model.skill": skill.observe(ours, found.sure.metrics, found.subject.task)} if ours else {}),
         **champion.observe(metrics, found.champion, found.sure.differences, len(found.subject.rows)),
         **_cross_validation(found.subject.training),
         **_of_groups(context, found),

@@ -114,10 +114,13 @@ def _mean(scores: Mapping[str, list[float]], metric: str) -> float:
 
 
 def _journal(recipe: Recipe, key: str) -> Path:
-    """The file of this very search: other data, code, space or metric is another one; more trials are the same."""
+    """The file of this very search: other rows, columns, code, space or metric is another one; more trials are not."""
     config = recipe.config
     space = {name: repr(dimension) for name, dimension in config.search.space.items()}
-    parts = [key, config.model, config.train, config.params, repr(config.training), space, config.search.metric]
+    settings, search = config.data, config.search
+    seen = [settings.target, settings.task, settings.positive, settings.weight, settings.group, settings.time]
+    parts: list[Any] = [key, config.model, config.train, config.metrics, config.params, repr(config.training)]
+    parts += [*seen, sorted(settings.exclude), space, search.metric, search.direction]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     folder = os.environ.get(FOLDER_VARIABLE) or recipe.project / ".assay" / "search"
     return Path(folder) / f"{digest[:32]}.journal"
