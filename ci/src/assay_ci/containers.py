@@ -96,9 +96,8 @@ def with_run(settings: Settings, container: dagger.Container, *, pure: bool) -> 
 def with_store(settings: Settings, container: dagger.Container) -> dagger.Container:
     """`container` with access to the registry: the given tracking server, else the embedded store."""
     container = with_run(settings, container, pure=False).with_env_variable("ASSAY_COMMIT", settings.commit)
-    container = container.with_env_variable("ASSAY_IMAGE", settings.image).with_env_variable(
-        "ASSAY_USER", settings.user
-    )
+    container = container.with_env_variable("ASSAY_USER", settings.user)
+    container = container.with_env_variable("ASSAY_IMAGE", settings.image)
     if not settings.tracking_uri:
         store = dag.cache_volume("assay-mlflow")
         container = container.with_mounted_cache(STORE, store, sharing=dagger.CacheSharingMode.LOCKED)

@@ -54,15 +54,18 @@ class Measured:
 
     Attributes:
         answers: What it said.
-        metrics: All metrics.
-        own: Names of those that the project computes, also where one takes the place of ours.
-        ours: Those that Assay computes, whatever the project calls its own.
+        ours: The metrics that Assay computes.
+        own: Those that the project computes; one of the same name takes the place of ours.
     """
 
     answers: Answers
-    metrics: Mapping[str, float]
-    own: frozenset[str] = frozenset()
     ours: Mapping[str, float] = field(default_factory=dict)
+    own: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All metrics by name."""
+        return {**self.ours, **self.own}
 
 
 def labels_of(target: Sequence[pd.Series], positive: object) -> tuple[tuple[Any, ...], Any]:
@@ -98,14 +101,13 @@ def measure(model: Any, x: pd.DataFrame, y: pd.Series, task: Task) -> Measured: 
     """
     answers = examine(model, x, task.labels, task.project)
     if answers.predictions is None:
-        return Measured(answers, {})
+        return Measured(answers)
     true = np.asarray(y)
     with warnings.catch_warnings():
         # undefined metrics warn and become NaN, which no gate lets pass
         warnings.simplefilter("ignore")
         found = _classification(true, answers, task) if task.labels else _regression(true, answers.predictions)
-    own = _own(model, x, y, task)
-    return Measured(answers, found | own, frozenset(own), found)
+    return Measured(answers, found, _own(model, x, y, task))
 
 
 def _classification(true: np.ndarray, answers: Answers, task: Task) -> dict[str, float]:

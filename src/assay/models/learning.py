@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.models.figures import figure, save
+from assay.models.pyfunc import last_step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +23,9 @@ _CURVES = ("loss_curve_", "train_score_", "validation_score_", "validation_score
 def name_of(model: object) -> str:
     """The estimator's class, and that of the last step of a pipeline; of a wrapper of ours what is in it."""
     if type(model).__module__ == "assay.models.pyfunc":
-        model = getattr(model, "model", None) or model.steps[-1][1]  # type: ignore[attr-defined]
-    steps = getattr(model, "steps", None)
-    return f"{type(model).__name__} of {type(steps[-1][1]).__name__}" if steps else type(model).__name__
+        model = getattr(model, "model", None) or last_step(model)
+    last = last_step(model)
+    return type(model).__name__ if last is model else f"{type(model).__name__} of {type(last).__name__}"
 
 
 def importance(model: Any, x: pd.DataFrame, y: pd.Series, *, labels: bool) -> dict[str, float]:  # noqa: ANN401
@@ -61,8 +62,7 @@ def score(true: np.ndarray, predicted: Any, *, labels: bool) -> float:  # noqa: 
 
 def curves(model: Any) -> dict[str, list[float]]:  # noqa: ANN401 - any estimator
     """The losses or scores by iteration that the model, or the last step of a pipeline, kept while it was fitted."""
-    steps = getattr(model, "steps", None)
-    last = steps[-1][1] if steps else model
+    last = last_step(model)
     found: dict[str, list[float]] = {}
     for name in _CURVES:
         values = np.asarray(getattr(last, name, None), dtype=object)

@@ -49,12 +49,17 @@ class Flat:
         return self.steps[0][1].predict_proba(x)
 
 
+def last_step(model: Any) -> Any:  # noqa: ANN401 - any estimator
+    """The last step of a pipeline, and what is no pipeline itself."""
+    steps = getattr(model, "steps", None)
+    return steps[-1][1] if steps else model
+
+
 def adapted(model: Any) -> Any:  # noqa: ANN401
     """`model`, wrapped where it does not answer as estimators do."""
-    steps = getattr(model, "steps", None)
     if "mlflow.pyfunc.model.PythonModel" in _ancestors(model):
         return Pyfunc(model)
-    column = "catboost.core.CatBoostClassifier" in _ancestors(steps[-1][1] if steps else model)
+    column = "catboost.core.CatBoostClassifier" in _ancestors(last_step(model))
     return Flat(model) if column and len(model.classes_) > 2 else model  # noqa: PLR2004 - two classes are flat
 
 

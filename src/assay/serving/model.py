@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay import artifacts, callables
 from assay.errors import ArtifactError
 from assay.models import modelfolder, rows
+from assay.models.pyfunc import last_step
 from assay.serving.batching import split
 from assay.serving.frames import Frames
 from assay.serving.schema import Refused, Requests
@@ -135,5 +136,5 @@ def _independent(served: Served, records: list[dict[str, Any]]) -> bool:
 
 
 def _largest_wins(model: object) -> bool:
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    last = last_step(model)
     return type(last).__name__ in _LARGEST_WINS and type(last).__module__.startswith("sklearn.")

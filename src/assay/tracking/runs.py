@@ -1,6 +1,6 @@
 """Runs in an MLflow store: what is logged to them, and how they end.
 
-Both a training that goes on (`tracking.py`) and one that is over (`registry.py`) are logged through `Run`. MLflow is
+Both a training that goes on (`live.py`) and one that is over (`registry.py`) are logged through `Run`. MLflow is
 imported when it is needed: it costs a second.
 """
 

@@ -7,7 +7,7 @@ import inspect
 import random
 import sys
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from assay.callables import resolve, user_code
 from assay.data.split import draw
 from assay.errors import ProjectError
-from assay.models.pyfunc import adapted
+from assay.models.pyfunc import adapted, last_step
 from assay.training.guard import out_of_reach
 
 if TYPE_CHECKING:
@@ -98,21 +98,21 @@ class Recipe:
         given = dict(more)
         if dataset.weights is not None:
             if not _takes(model, "sample_weight"):
-                what = f"fit of {type(_last(model)).__name__} takes no sample_weight"
+                what = f"fit of {type(last_step(model)).__name__} takes no sample_weight"
                 raise ProjectError(what, "pyproject.toml tool.assay.data.weight", "an estimator that does")
             given[_prefix(model) + "sample_weight"] = dataset.weights.to_numpy(copy=True)
         return model.fit(dataset.x.copy(), dataset.y.copy(), **given)
 
     def _stopped(self, model: Any, dataset: Dataset, share: float) -> Any:  # noqa: ANN401
         """Fitted on all but a share of the rows, which the library watches to know when to stop."""
-        _check_stops(_last(model), takes=_takes(model, "eval_set"))
+        _check_stops(last_step(model), takes=_takes(model, "eval_set"))
         prefix = _prefix(model)
         watched = apart(dataset, self.config, share)
         if not 0 < watched.sum() < len(watched):
             what = f"a share of {share} leaves no rows on one side"
             raise ProjectError(what, _STOPPING, "more rows, another share")
         learnt, seen = dataset.take(~watched), dataset.take(watched)
-        given = _watching(_last(model), _prepared(model, learnt, seen.x), seen)
+        given = _watching(last_step(model), _prepared(model, learnt, seen.x), seen)
         with warnings.catch_warnings():
             # LightGBM 4.7 asks for eval_X and eval_y, but takes only numbers as labels there
             warnings.filterwarnings("ignore", "The argument 'eval_set' is deprecated")
@@ -171,7 +171,7 @@ def _explained() -> Iterator[None]:
 def apart(dataset: Dataset, config: Config, share: float) -> np.ndarray:
     """Some of the rows, drawn as the holdout is: whole groups, the newest, or by chance; booleans of shape (rows,)."""
     columns = {str(part.name): part for part in (dataset.groups, dataset.times) if part is not None}
-    return draw(dataset.y, columns, replace(config.data, holdout=share), share, config.training.seed)
+    return draw(dataset.y, columns, config.data, share, config.training.seed)
 
 
 def sow(seed: int) -> None:
@@ -205,17 +205,12 @@ def _is_estimator(part: object) -> bool:
     return not isinstance(part, type) and all(map(callable, methods))
 
 
-def _last(model: Any) -> Any:  # noqa: ANN401
-    steps = getattr(model, "steps", None)
-    return steps[-1][1] if steps else model
-
-
 def _prefix(model: Any) -> str:  # noqa: ANN401
     steps = getattr(model, "steps", None)
     return f"{steps[-1][0]}__" if steps else ""
 
 
 def _takes(model: Any, argument: str) -> bool:  # noqa: ANN401
-    fit: Callable[..., Any] = _last(model).fit
+    fit: Callable[..., Any] = last_step(model).fit
     known = inspect.signature(fit).parameters
     return argument in known or (not hasattr(model, "steps") and any(p.kind is p.VAR_KEYWORD for p in known.values()))
