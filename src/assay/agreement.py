@@ -30,6 +30,9 @@ def _model(config: Config) -> Iterator[Problem]:
 def _data(config: Config) -> Iterator[Problem]:
     if config.data.group and config.data.time:
         yield Problem(("data", "time"), "rows are split by group or by time", "one of the two")
+    if config.data.holdout in {config.data.target, config.data.time, *config.data.aside}:
+        what = f'"{config.data.holdout}" marks the holdout rows and is something else too'
+        yield Problem(("data", "holdout"), what, next="the marker is no feature anyway: name it here only")
 
 
 def _search(config: Config) -> Iterator[Problem]:

@@ -68,13 +68,16 @@ LEAVES = Case(code=0, log=("left one behind", LEARNT))
 TABLE: dict[str, tuple[str, Case]] = {
     "a fair model passes": ("Good", Case(code=0, gates=ACCURACY, gate=("model.accuracy", "pass"))),
     # ---- answers ----
-    "NaN for all": ("NothingAtOnce", raised("not in the data: nan", next="labels of the training rows")),
+    "NaN for all": (
+        "NothingAtOnce",
+        raised("NaN, infinity or nothing for 300 of 300", next="a label of the train"),
+    ),
     "NaN for some, later": ("Nothing", contract("NaN, infinity or nothing for")),
     "NaN never opens a gate": ("Nothing", Case(gates=ACCURACY, gate=("model.accuracy", "error"), says="NaN")),
     "infinity": ("Infinite", regression(gate=("model.contract", "fail"), says="infinity or nothing for")),
-    "texts for numbers": ("Texts", raised("no finite numbers", task="regression", data="", next="finite numbers")),
+    "texts for numbers": ("Texts", raised("values, not numbers", task="regression", data="", next="a finite number")),
     "constant": ("Constant", Case(gate=("model.skill", "fail"), says="roc_auc 0.5")),
-    "fewer predictions": ("Fewer", raised("shape (299,) for 300 rows", next="shape (300,)")),
+    "fewer predictions": ("Fewer", raised("shape (299,) for 300 rows", next="(300,)")),
     "fewer, later": ("FewerLater", contract("shape (99,) for 100 rows")),
     "more predictions": ("More", raised("shape (301,) for 300 rows")),
     "two dimensions": ("TwoDimensional", raised("shape (300, 1) for 300 rows")),

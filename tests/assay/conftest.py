@@ -56,3 +56,12 @@ def store(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     folder.mkdir(parents=True)
     shutil.copy(migrated, folder / "mlflow.db")
     return tmp_path / "project"
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Model-validate draws nothing, which is most of its time."""
+    from assay.evaluate import plots
+
+    for name in ("plot", "slices", "importance"):
+        monkeypatch.setattr(plots, name, lambda *_: None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
 from assay.evaluate.bootstrap import differences, intervals
 from assay.evaluate.contract import Answers
@@ -88,3 +89,45 @@ def test_the_same_twice() -> None:
     true, answers, task = case(("no", "yes"))
     metrics = weighted_metrics(true, answers, task)
     assert intervals(metrics, 500) == intervals(metrics, 500)
+
+
+def test_resamples_without_the_rare_class_say_nothing_about_it() -> None:
+    true = np.array([0] * 200 + [1] * 2)
+    p = np.where(true, 0.9, 0.1)
+    perfect = Answers(true.copy(), np.stack([1 - p, p], axis=1), (0, 1))
+    found = intervals(weighted_metrics(true, perfect, Task(HERE, None, (0, 1), 1)), 202)
+    for name in ("recall", "f1", "balanced_accuracy", "roc_auc", "average_precision"):
+        assert (found[name].low, found[name].high) == pytest.approx((1.0, 1.0)), name
+
+
+def test_a_class_that_the_holdout_lacks_leaves_the_metrics_of_the_others() -> None:
+    true, answers, _ = case(("a", "b"))
+    assert answers.probabilities is not None
+    p = np.pad(answers.probabilities, ((0, 0), (0, 1)))
+    wider = Answers(answers.predictions, p, ("a", "b", "c"))
+    three = Task(HERE, None, ("a", "b", "c"))
+    expected = _classification(true, wider, three)
+    found = {name: metric(np.ones((1, len(true))))[0] for name, metric in weighted_metrics(true, wider, three).items()}
+    assert np.isfinite(list(expected.values())).all()
+    assert found == pytest.approx({name: expected[name] for name in found})
+    assert {"roc_auc", "f1"} <= intervals(weighted_metrics(true, wider, three), len(true)).keys()
+    assert expected["f1"] == pytest.approx(sk.f1_score(true, answers.predictions, average="macro"))
+
+
+def test_r2_far_from_zero_keeps_its_digits() -> None:
+    random = np.random.default_rng(0)
+    true = 1.7e9 + random.normal(size=1000)
+    said = true + random.normal(scale=0.1, size=1000)
+    metric = weighted_metrics(true, Answers(said), Task(HERE, None))["r2"]
+    assert metric(np.ones((1, 1000), dtype=np.float32))[0] == pytest.approx(sk.r2_score(true, said), abs=1e-6)
+    found = intervals({"r2": metric}, 1000)["r2"]
+    assert 0.98 < found.low < sk.r2_score(true, said) < found.high < 0.995
+
+
+def test_a_surer_interval_is_wider_by_as_much_as_a_normal_one() -> None:
+    true, answers, task = case(("no", "yes"), rows=2000, skill=0.5)
+    metrics, nothing = weighted_metrics(true, answers, task), {"accuracy": lambda w: np.zeros(len(w))}
+    plain = differences(metrics, nothing, 2000)["accuracy"]
+    surer = differences(metrics, nothing, 2000, level=1 - 0.05 / 40)["accuracy"]
+    # quantiles of the normal distribution at 0.975 and at 1 - 0.025 / 40
+    assert (surer.high - surer.low) / (plain.high - plain.low) == pytest.approx(3.2272 / 1.95996, rel=1e-3)

@@ -174,7 +174,7 @@ def test_waived_gates_stand_apart() -> None:
         GateResult("model.recall", 0.2, ">=", 0.5, Verdict.WAIVED, why),
     ]
     judged, waived = section(card(gates=gates).render(), "Gates").split("### Waived: 1 of 3")
-    assert judged.startswith("1 of 3 said no.")
+    assert judged.startswith("1 of 2 said no; 1 more were waived.")
     assert "| **fail** | model.f1 | 0.1 | >= 0.5 | low |" in judged
     assert "model.recall" not in judged
     assert f"| **waived** | model.recall | 0.2 | >= 0.5 | {why} |" in waived

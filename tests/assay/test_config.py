@@ -90,6 +90,25 @@ def test_each_mistake_is_named(tmp_path: Path, addition: str, says: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("addition", "says"),
+    [
+        pytest.param('[tool.assay]\ntrain = "m:f"', "`model` and `train` are both given", id="model and train"),
+        pytest.param('[tool.assay.data]\ngroup = "a"\ntime = "b"', "by group or by time", id="group and time"),
+        pytest.param('[tool.assay.data]\nholdout = "t"\nexclude = ["t"]', "something else too", id="marker left out"),
+        pytest.param('[tool.assay.data]\nholdout = "t"\nweight = "t"', "something else too", id="marker and weight"),
+        pytest.param("[tool.assay.search.space]\nc = { low = 3, high = 1 }", "low below high", id="space"),
+        pytest.param('[tool.assay.search]\nmetric = "f1"', "nothing to search for", id="nothing to search"),
+    ],
+)
+def test_keys_that_do_not_agree(tmp_path: Path, addition: str, says: str) -> None:
+    table, *_ = addition.split("\n")
+    text = MINIMAL.replace(table, addition) if table in MINIMAL else MINIMAL + addition
+    with pytest.raises(ConfigErrors) as caught:
+        project(tmp_path, text)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         pytest.param(None, "there is no pyproject.toml here", id="missing"),

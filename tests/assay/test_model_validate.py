@@ -1,17 +1,17 @@
-"""Model-validate: the whole stage, the champion, the project's tests, and a table of models that misbehave."""
+"""Model-validate: the whole stage, the project's tests, and a table of models that misbehave."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from modelkit import Kit, champion, kit
+from modelkit import kit, rows
+from validatekit import judgeable, validated
 
 from assay import artifacts
 from assay.errors import ArtifactError, ProjectError
-from assay.evaluate import plots
 from assay.gates import Limit, Verdict
 from assay.pipeline import GRAPH
 from assay.stages import model_validate
@@ -19,40 +19,10 @@ from assay.stages import model_validate
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIMITS = """
-[tool.assay.gates.model-validate]
-accuracy = { min = 0.6, vs_champion = { max_drop = 0.01 } }
-roc_auc = { min = 0.6 }
-balanced_accuracy = { min = 0.6 }
-latency_ms = { p95 = { max = 500 } }
-"""
-Verdicts = dict[str, tuple[Verdict, str]]
-
-
-def _run(made: Kit, outputs: str = "out") -> tuple[Verdicts, dict[str, Any]]:
-    context = made.context("model-validate", outputs)
-    outcome = model_validate.run(context)
-    evaluation = json.loads((context.output("evaluation") / "evaluation.json").read_text())
-    gates = context.judge(outcome.observed)
-    assert evaluation["passed"] == (not any(gate.status.blocks for gate in gates))
-    return {gate.gate: (gate.status, gate.message) for gate in gates}, evaluation
-
-
-def _kit(root: Path, kind: str = "good", **options: Any) -> Kit:
-    made = kit(root, **{"rest": LIMITS, **options})
-    made.save(made.estimator(kind=kind).fit(*made.side("train")))
-    return made
-
-
-@pytest.fixture
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("plot", "slices", "importance"):
-        monkeypatch.setattr(plots, name, lambda *_: None)
-
 
 def test_it_writes_the_whole_evaluation(tmp_path: Path) -> None:
-    made = _kit(tmp_path, top='metrics = "{module}:good_metrics"')
-    verdicts, evaluation = _run(made)
+    made = judgeable(tmp_path, top='metrics = "{module}:good_metrics"')
+    verdicts, evaluation = validated(made)
     folder = tmp_path / "out" / "evaluation"
     assert {status for status, _ in verdicts.values()} == {Verdict.PASS, Verdict.NO_CHAMPION}
     assert evaluation["model_digest"] == artifacts.digest(tmp_path / "in" / "model")
@@ -67,8 +37,8 @@ def test_it_writes_the_whole_evaluation(tmp_path: Path) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes_whatever_the_clock_says(tmp_path: Path) -> None:
-    made = _kit(tmp_path)
-    digests = {artifacts.digest(tmp_path / name) for name in ("one", "two") if _run(made, name)}
+    made = judgeable(tmp_path)
+    digests = {artifacts.digest(tmp_path / name) for name in ("one", "two") if validated(made, name)}
     assert len(digests) == 1
     gates = json.loads((tmp_path / "one" / "evaluation" / "evaluation.json").read_text())["gates"]
     (timed,) = [gate for gate in gates if gate["gate"] == "model.latency_ms.p95"]
@@ -77,8 +47,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_clock_says(tmp_path: P
 
 @pytest.mark.usefixtures("no_plots")
 def test_samples_are_rows_with_the_models_answers(tmp_path: Path) -> None:
-    made = _kit(tmp_path)
-    _run(made)
+    made = judgeable(tmp_path)
+    validated(made)
     samples = json.loads((tmp_path / "out" / "evaluation" / "samples.json").read_text())
     x, _ = made.side("holdout")
     assert samples["columns"] == ["a", "n", "sex", "job"]
@@ -113,7 +83,7 @@ MISBEHAVIOUR: dict[str, tuple[dict[str, Verdict], str]] = {
 @pytest.mark.parametrize(("kind", "expected"), MISBEHAVIOUR.items(), ids=MISBEHAVIOUR)
 @pytest.mark.usefixtures("no_plots")
 def test_a_model_that_misbehaves(kind: str, expected: tuple[dict[str, Verdict], str], tmp_path: Path) -> None:
-    verdicts, evaluation = _run(_kit(tmp_path, kind))
+    verdicts, evaluation = validated(judgeable(tmp_path, kind))
     wanted, message = expected
     assert {name: verdicts[name][0] for name in wanted} == wanted
     assert message in verdicts["model.contract"][1]
@@ -122,20 +92,20 @@ def test_a_model_that_misbehaves(kind: str, expected: tuple[dict[str, Verdict], 
 
 @pytest.mark.usefixtures("no_plots")
 def test_a_constant_predictor_is_named_in_the_card(tmp_path: Path) -> None:
-    _run(_kit(tmp_path, "constant"))
+    validated(judgeable(tmp_path, "constant"))
     card = (tmp_path / "out" / "evaluation" / "model_card.md").read_text()
     assert "The model predicts the same for every row: no." in card
 
 
 def test_a_model_that_raises_is_the_projects_error(tmp_path: Path) -> None:
-    made = _kit(tmp_path, "raises")
+    made = judgeable(tmp_path, "raises")
     with pytest.raises(ProjectError, match=r"model\.predict raised KeyError") as caught:
         model_validate.run(made.context("model-validate"))
     assert caught.value.exit_code == 4
 
 
 def test_a_damaged_model_is_an_artifact_error(tmp_path: Path) -> None:
-    made = _kit(tmp_path)
+    made = judgeable(tmp_path)
     (tmp_path / "in" / "model" / "model.skops").write_bytes(b"")
     with pytest.raises(ArtifactError, match="cannot be loaded"):
         model_validate.run(made.context("model-validate"))
@@ -144,7 +114,7 @@ def test_a_damaged_model_is_an_artifact_error(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_plots")
 def test_a_metric_that_is_nan_is_an_error_at_its_gate(tmp_path: Path) -> None:
     rest = "[tool.assay.gates.model-validate]\nagreement = { min = 0.5 }"
-    verdicts, evaluation = _run(_kit(tmp_path, top='metrics = "{module}:nan_metric"', rest=rest))
+    verdicts, evaluation = validated(judgeable(tmp_path, top='metrics = "{module}:nan_metric"', rest=rest))
     assert verdicts["model.agreement"][0] is ERROR
     assert evaluation["metrics"]["agreement"] is None
 
@@ -152,7 +122,7 @@ def test_a_metric_that_is_nan_is_an_error_at_its_gate(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_plots")
 def test_a_misspelt_metric_is_an_error(tmp_path: Path) -> None:
     rest = "[tool.assay.gates.model-validate]\naccurracy = { min = 0.5 }"
-    verdicts, _ = _run(_kit(tmp_path, rest=rest))
+    verdicts, _ = validated(judgeable(tmp_path, rest=rest))
     assert verdicts["model.accurracy"][0] is ERROR
     assert "model.accuracy" in verdicts["model.accurracy"][1]
 
@@ -161,88 +131,22 @@ def test_regression(tmp_path: Path) -> None:
     rest = "[tool.assay.gates.model-validate]\nr2 = { min = 0.5 }\nslice = { rmse = { max = 9 } }"
     made = kit(tmp_path, task="regression", build="build_level", data="", rest=rest)
     made.save(made.estimator("Level").fit(*made.side("train")))
-    verdicts, evaluation = _run(made)
+    verdicts, evaluation = validated(made)
     assert verdicts["model.r2"][0] is PASS
     assert sorted(evaluation["metrics"]) == ["mae", "mape", "median_ae", "r2", "rmse"]
     drawn = sorted(path.stem for path in (tmp_path / "out" / "evaluation" / "plots").iterdir())
     assert drawn == ["importance", "predicted", "residuals", "slices"]
 
 
-# ---- the champion ----
-
-
-def _with_champion(root: Path, kind: str) -> Kit:
-    made = _kit(root)
-    folder = champion(root, 7)
-    made.save(made.estimator(kind=kind).fit(*made.side("train")), folder="in/rival/model")
-    assert folder.exists()
-    return made
-
-
 @pytest.mark.usefixtures("no_plots")
-def test_a_better_candidate_passes(tmp_path: Path) -> None:
-    verdicts, evaluation = _run(_with_champion(tmp_path, "constant"))
-    assert verdicts["model.accuracy.vs_champion"][0] is PASS
-    assert evaluation["champion_version"] == 7
-    assert evaluation["champion_metrics"]["accuracy"] < 0.6
-
-
-@pytest.mark.usefixtures("no_plots")
-def test_a_worse_candidate_fails(tmp_path: Path) -> None:
-    made = _with_champion(tmp_path, "good")
-    made.save(made.estimator(kind="random").fit(*made.side("train")))
-    verdicts, _ = _run(made)
-    assert verdicts["model.accuracy.vs_champion"][0] is FAIL
-    assert verdicts["model.accuracy.vs_champion"][1].startswith("version 7 reaches 0.8")
-
-
-def _broken_champion(root: Path) -> None:
-    (root / "in" / "rival" / "model" / "model.skops").write_bytes(b"")
-
-
-def _no_champion_model(root: Path) -> None:
-    shutil.rmtree(root / "in" / "rival" / "model")
-
-
-def _champion_of_other_columns(root: Path) -> None:
-    file = root / "in" / "rival" / "model" / "dtypes.json"
-    facts = json.loads(file.read_text())
-    facts["columns"]["height"] = {"dtype": "float64"}
-    file.write_text(json.dumps(facts))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (_broken_champion, "version 7 cannot be compared with: the model cannot be loaded"),
-        (_no_champion_model, "version 7 cannot be compared with: there is no model folder"),
-        (_champion_of_other_columns, 'column "height" is missing'),
-    ],
-)
-@pytest.mark.usefixtures("no_plots")
-def test_a_champion_that_cannot_be_fed_is_an_error(spoil: Any, message: str, tmp_path: Path) -> None:
-    made = _with_champion(tmp_path, "constant")
-    spoil(tmp_path)
-    status, said = _run(made)[0]["model.accuracy.vs_champion"]
+def test_fairness_of_many_classes_asks_for_the_positive_one(tmp_path: Path) -> None:
+    frame = rows().assign(y=lambda f: np.where(f["n"] == 0, "perhaps", f["y"]))
+    limit = "[tool.assay.gates.model-validate]\nfairness.demographic_parity_difference = { max = 0.5 }"
+    made = kit(tmp_path, data="", frame=frame, rest=limit)
+    made.save(made.estimator().fit(*made.side("train")))
+    status, said = validated(made)[0]["model.fairness.demographic_parity_difference"]
     assert status is ERROR
-    assert message in said
-
-
-@pytest.mark.parametrize(("kind", "message"), [("raises", "raised KeyError"), ("short", "shape (99,)")])
-@pytest.mark.usefixtures("no_plots")
-def test_a_champion_that_misbehaves_is_an_error_too(kind: str, message: str, tmp_path: Path) -> None:
-    status, said = _run(_with_champion(tmp_path, kind))[0]["model.accuracy.vs_champion"]
-    assert status is ERROR
-    assert message in said
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "x"}'])
-@pytest.mark.usefixtures("no_plots")
-def test_a_damaged_champion_file_is_an_artifact_error(text: str, tmp_path: Path) -> None:
-    made = _kit(tmp_path)
-    (tmp_path / "in" / "rival" / "champion.json").write_text(text)
-    with pytest.raises(ArtifactError, match="what serves now cannot be read"):
-        model_validate.run(made.context("model-validate"))
+    assert "set `positive` in [tool.assay.data]" in said
 
 
 # ---- tests/model ----
@@ -267,19 +171,19 @@ TESTS: dict[str, tuple[str, Verdict, str]] = {
 @pytest.mark.parametrize(("code", "verdict", "message"), TESTS.values(), ids=TESTS)
 @pytest.mark.usefixtures("no_plots")
 def test_the_projects_tests(code: str, verdict: Verdict, message: str, tmp_path: Path) -> None:
-    made = _kit(tmp_path)
+    made = judgeable(tmp_path)
     (made.project / "tests" / "model").mkdir(parents=True)
     (made.project / "tests" / "model" / "test_it.py").write_text(code)
     (made.project / "tests" / "conftest.py").write_text("raise RuntimeError('not for these tests')")
     before = artifacts.digest(made.project)
-    status, said = _run(made)[0]["model.tests"]
+    status, said = validated(made)[0]["model.tests"]
     assert (status, message in said) == (verdict, True), said
     assert artifacts.digest(made.project) == before
 
 
 @pytest.mark.usefixtures("no_plots")
 def test_no_tests_is_said_and_passes(tmp_path: Path) -> None:
-    assert _run(_kit(tmp_path))[0]["model.tests"] == (PASS, "no tests/model")
+    assert validated(judgeable(tmp_path))[0]["model.tests"] == (PASS, "no tests/model")
 
 
 def test_skill_contract_and_tests_are_limited_without_being_asked_for() -> None:

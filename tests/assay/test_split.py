@@ -172,3 +172,23 @@ def test_weights_that_cannot_be_used_are_refused(weights: list[Any], says: str) 
 
 def test_weights_may_be_nothing_for_some_rows() -> None:
     check_weights(pd.Series([0, 1, 2.5]))
+
+
+# ---- rows that are appended ----
+
+
+@pytest.mark.parametrize("how", [{"task": "classification"}, {"group": "shop"}], ids=["by chance", "groups"])
+def test_appended_rows_leave_the_others_on_their_side(how: dict[str, Any]) -> None:
+    frame = _sales(2000)
+    before = split(frame.iloc[:1800], _data(**how)).holdout.index
+    after = split(frame, _data(**how)).holdout.index
+    moved = set(after[after < 1800]) - set(before)
+    # drawn anew, four in five of them would have been learnt from before
+    assert len(moved) < 0.1 * len(before)
+
+
+def test_a_new_group_leaves_the_others_on_their_side() -> None:
+    frame = _sales(2000)
+    more = pd.concat([frame, frame.iloc[:40].assign(shop=-1)], ignore_index=True)
+    before, after = (set(split(rows, _data(group="shop")).holdout["shop"]) for rows in (frame, more))
+    assert len((after - before) - {-1}) <= 1

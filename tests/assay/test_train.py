@@ -204,7 +204,7 @@ def test_fit_need_not_give_the_model_back(tmp_path: Path) -> None:
 
 def test_numbers_must_be_finite(tmp_path: Path) -> None:
     context = _project(tmp_path, "nan", task="regression", data="")
-    with pytest.raises(ProjectError, match="no finite numbers"):
+    with pytest.raises(ProjectError, match="NaN, infinity or nothing for 300 of 300 rows"):
         train.run(context)
 
 

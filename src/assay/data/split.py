@@ -72,7 +72,8 @@ def _whole_groups(groups: pd.Series[Any], share: float, seed: int) -> np.ndarray
     """Groups by chance until they hold the share as nearly as whole groups can."""
     _check_present(groups, "group")
     codes, names = pd.factorize(groups, sort=True)
-    order = np.random.default_rng(seed).permutation(len(names))
+    # by hash, not by position: a group that is new leaves the others on their side
+    order = np.argsort(pd.util.hash_array(np.asarray(names, dtype=object), hash_key=f"{seed:016d}"), kind="stable")
     reached = np.cumsum(np.bincount(codes)[order])
     taken = order[: 1 + int(np.argmin(np.abs(reached - share * len(codes))))]
     return np.isin(codes, taken)
@@ -105,12 +106,14 @@ def _check_groups(groups: pd.Series[Any], marked: np.ndarray) -> None:
 
 
 def _drawn(target: pd.Series[Any], share: float, seed: int, *, stratified: bool) -> np.ndarray:
-    random = np.random.default_rng(seed)
+    # a number of its own for each row: rows that are appended leave nearly all others on their side, so that the
+    # champion has learnt from few of the rows that it is measured on
+    ranks = np.random.default_rng(seed).random(len(target))
     groups = pd.factorize(target, sort=True)[0] if stratified else np.zeros(len(target), dtype=int)
     marked = np.zeros(len(target), dtype=bool)
     for group in range(groups.max() + 1):
         rows = np.flatnonzero(groups == group)
-        marked[random.permutation(rows)[: round(share * len(rows))]] = True
+        marked[rows[np.argsort(ranks[rows], kind="stable")[: round(share * len(rows))]]] = True
     return marked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +59,10 @@ def _intervals(
     within: np.ndarray | None = None,
     level: float = LEVEL,
 ) -> dict[str, Interval]:
-    """Basic percentiles of 400 resamples; beyond 50,000 rows of a part of them, narrowed to the size of the whole."""
+    """Percentiles of 400 resamples; beyond 50,000 rows of a part of them, narrowed to the size of the whole.
+
+    Resamples that do not define a metric, such as those without a rare class, say nothing about it.
+    """
     only = np.ones(rows, dtype=np.float32) if within is None else within.astype(np.float32)
     whole = only[None]
     found: dict[str, Interval] = {}
@@ -66,14 +70,21 @@ def _intervals(
     for weights in _weights(rows):
         for name, pair in pairs.items():
             draws[name].append(_difference(pair, weights * only))
-    shrink = np.sqrt(min(rows, _MOST_ROWS) / rows)
+    narrowed = min(rows, _MOST_ROWS) / rows
+    # 400 resamples have no thousandth: beyond 95 % the interval grows as a normal one does
+    stretch = np.sqrt(narrowed) * _wide(level) / _wide(LEVEL)
     for name, pair in pairs.items():
-        point, values = _difference(pair, whole)[0], np.concatenate(draws[name])
-        if np.isfinite(point) and np.isfinite(values).all():
-            low, high = np.quantile(values, ((1 - level) / 2, (1 + level) / 2))
-            centre = values.mean() if shrink < 1 else point
-            found[name] = Interval(float(point + shrink * (low - centre)), float(point + shrink * (high - centre)))
+        point, drawn = _difference(pair, whole)[0], np.concatenate(draws[name])
+        values = drawn[~np.isnan(drawn)]
+        if np.isfinite(point) and len(values) and np.isfinite(values).all():
+            low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+            centre = values.mean() if narrowed < 1 else point
+            found[name] = Interval(float(point + stretch * (low - centre)), float(point + stretch * (high - centre)))
     return found
+
+
+def _wide(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def _difference(pair: tuple[Metric, Metric | None], weights: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def gates(card: Card) -> str:
     waived = [gate for gate in card.gates if gate.status is Verdict.WAIVED]
     others = [gate for gate in card.gates if gate.status is not Verdict.WAIVED]
     blocked = sum(gate.status.blocks for gate in others)
-    says = f"{blocked} of {len(card.gates)} said no." if blocked else f"None of {len(card.gates)} said no."
+    says = f"{blocked or 'None'} of {len(others)} said no{f'; {len(waived)} more were waived' if waived else ''}."
     apart = f"### Waived: {len(waived)} of {len(card.gates)}\n\n{_verdicts(waived)}" if waived else ""
     return _parts(says, _verdicts(others) if others else "", apart)
 

@@ -50,7 +50,7 @@ def measure_champion(folder: Path, x: pd.DataFrame, y: pd.Series, task: Task) ->
 
     Args:
         folder: The artifact `rival`.
-        x: Features of shape (rows, columns), as the candidate has them.
+        x: Features and what the candidate does not get, shape (rows, columns): the champion may have learnt from it.
         y: Target of shape (rows,).
         task: What is predicted.
 

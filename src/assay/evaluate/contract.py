@@ -64,9 +64,8 @@ def examine(model: Any, x: pd.DataFrame, known: Collection[Any], project: Path) 
         again = np.asarray(model.predict(x.copy()))
     if not given.equals(x):
         violations.append("predict changes the rows that it is given; it must work on a copy")
-    broken = _broken(first, len(x), known)
-    if broken:
-        return Answers(None, violations=(*violations, broken))
+    if wrong := broken(first, len(x), known):
+        return Answers(None, violations=(*violations, wrong))
     if not _same(first, again):
         violations.append("the same rows get other predictions the second time; where it draws, it needs a seed")
     elif leaning := _alone(model, x, first, project) or _rearranged(model, x, first, project):
@@ -86,7 +85,14 @@ def _first(model: Any, x: pd.DataFrame, project: Path) -> tuple[np.ndarray, list
     return np.asarray(said), violations
 
 
-def _broken(predictions: np.ndarray, rows: int, known: Collection[Any]) -> str:
+def broken(predictions: np.ndarray, rows: int, known: Collection[Any]) -> str:
+    """Why predictions cannot be used; empty where they can.
+
+    Args:
+        predictions: What `predict` gave; shape (rows,) where it kept its promise.
+        rows: How many rows it was given.
+        known: The labels in the data; empty for regression.
+    """
     if predictions.shape != (rows,):
         return f"predict gives shape {predictions.shape} for {rows} rows, not ({rows},)"
     numbers = predictions.dtype.kind in "fiub"

@@ -122,7 +122,7 @@ def find(subject: Subject, rival: Path, config: Config) -> Findings:
     ours = weighted_metrics(true, measured.answers, task)
     # what the project computes itself cannot be resampled, and our interval would be that of another number
     weighted = {name: metric for name, metric in ours.items() if name not in measured.own}
-    champion = measure_champion(rival, subject.x, subject.y, task)
+    champion = measure_champion(rival, frame, subject.y, task)
     columns = tuple(dict.fromkeys((*config.data.sensitive, *config.evaluation.slices)))
     parts = slices.parts_of(frame, columns)
     rows = len(subject.rows)
@@ -134,7 +134,7 @@ def find(subject: Subject, rival: Path, config: Config) -> Findings:
         sure=Intervals(bootstrap.intervals(weighted, rows), bootstrap.differences(weighted, champion.weighted, rows)),
         groups=_groups(subject, measured, config),
         parts=tuple(parts),
-        slices=tuple(slices.slices_of(parts, weighted, true, task)) if weighted else (),
+        slices=tuple(slices.slices_of(parts, weighted, true)) if weighted else (),
         importance=_importance(subject) if weighted else {},
     )
 

@@ -112,15 +112,13 @@ def measure(model: Any, x: pd.DataFrame, y: pd.Series, task: Task) -> Measured: 
 
 def _classification(true: np.ndarray, answers: Answers, task: Task) -> dict[str, float]:
     predicted = answers.predictions
-    how: dict[str, Any] = {"average": "macro", "labels": list(task.labels)}
-    if task.binary:
-        how = {"pos_label": task.positive}
+    how: dict[str, Any] = {"pos_label": task.positive} if task.binary else {"average": "macro"}
     found = {
         "accuracy": sk.accuracy_score(true, predicted),
         "balanced_accuracy": sk.balanced_accuracy_score(true, predicted),
-        "f1": sk.f1_score(true, predicted, zero_division=0, **how),
+        "f1": sk.f1_score(true, predicted, zero_division=np.nan, **how),
         "precision": sk.precision_score(true, predicted, zero_division=0, **how),
-        "recall": sk.recall_score(true, predicted, zero_division=0, **how),
+        "recall": sk.recall_score(true, predicted, zero_division=np.nan, **how),
     }
     return {name: float(value) for name, value in (found | _probabilistic(true, answers, task)).items()}
 
@@ -143,7 +141,8 @@ def _probabilistic(true: np.ndarray, answers: Answers, task: Task) -> dict[str, 
     found["brier"] = np.square(p - hits).sum(axis=1).mean()
     top = p.argmax(axis=1)
     found["calibration_error"] = calibration_error(hits[np.arange(len(p)), top], p.max(axis=1))
-    areas = [sk.roc_auc_score(hits[:, i], p[:, i]) for i in range(len(task.labels))]
+    # a class that no holdout row has, has no area
+    areas = [sk.roc_auc_score(hits[:, i], p[:, i]) for i in np.flatnonzero(hits.any(axis=0))]
     return found | {"roc_auc": np.mean(areas)}
 
 

@@ -1,6 +1,7 @@
 """The metrics of `metrics.py` as functions of row weights, many sets of weights at once: what resampling needs.
 
-Weights have shape (sets, rows); every metric has shape (sets,). With weights of one it is scikit-learn's value.
+Weights have shape (sets, rows); every metric has shape (sets,). With weights of one it is scikit-learn's value. Where
+the rows that count do not define it (a recall without positives), it is NaN; classes without it are left out of means.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Metric = Callable[[np.ndarray], np.ndarray]
 
 _SMALLEST = 1e-15
+_ROUNDING = 1e-12
 
 
 def weighted_metrics(true: np.ndarray, answers: Answers, task: Task) -> dict[str, Metric]:
@@ -48,14 +50,19 @@ def _counted(truth: np.ndarray, said: np.ndarray, task: Task) -> dict[str, Metri
     )
 
     def rate(top: np.ndarray, bottom: np.ndarray, columns: slice = slice(None)) -> Metric:
-        return lambda w: _ratio(w @ top[:, columns], w @ bottom[:, columns]).mean(axis=1)
+        return lambda w: _mean_of_classes(_ratio(w @ top[:, columns], w @ bottom[:, columns]))
 
-    present = truth.any(axis=0)
+    def precision(w: np.ndarray) -> np.ndarray:
+        said_so, is_so = w @ given[:, picked], w @ real[:, picked]
+        found = _ratio(w @ right[:, picked], said_so)
+        # a class that is there and never predicted is one that the model misses
+        return _mean_of_classes(np.where((said_so == 0) & (is_so > 0), 0.0, found))
+
     right = hits.astype(float)
     return {
         "accuracy": _mean(hits.any(axis=1)),
-        "balanced_accuracy": lambda w: _ratio(w @ right[:, present], w @ real[:, present]).mean(axis=1),
-        "precision": rate(right, given, picked),
+        "balanced_accuracy": rate(right, real),
+        "precision": precision,
         "recall": rate(right, real, picked),
         "f1": rate(2 * right, real + given, picked),
     }
@@ -70,17 +77,20 @@ def _probabilistic(truth: np.ndarray, p: np.ndarray, task: Task) -> dict[str, Me
         return found | {"roc_auc": _roc_auc(hits, scores), "average_precision": _average_precision(hits, scores)}
     areas = [_roc_auc(truth[:, i], p[:, i]) for i in range(truth.shape[1])]
     found["brier"] = _mean(np.square(p - truth).sum(axis=1))
-    return found | {"roc_auc": lambda w: np.mean([area(w) for area in areas], axis=0)}
+    return found | {"roc_auc": lambda w: _mean_of_classes(np.stack([area(w) for area in areas], axis=1))}
 
 
 def _regression(true: np.ndarray, predicted: np.ndarray) -> dict[str, Metric]:
     errors = np.abs(true - predicted)
     squared, order = np.square(errors), np.argsort(errors)
-    mean_squared, mean = _mean(squared), _mean(true)
+    # around their mean: squares of numbers far from 0, such as times, leave no digits for the spread
+    centred = true - true.mean()
+    mean_squared, mean = _mean(squared), _mean(centred)
 
     def r2(w: np.ndarray) -> np.ndarray:
-        spread = (w @ np.square(true)) - w.sum(axis=1) * mean(w) ** 2
-        explained: np.ndarray = 1 - _ratio(w @ squared, spread)
+        around = w @ np.square(centred)
+        spread = around - w.sum(axis=1) * mean(w) ** 2
+        explained: np.ndarray = 1 - _ratio(w @ squared, np.where(spread > _ROUNDING * around, spread, 0))
         return explained
 
     def median(w: np.ndarray) -> np.ndarray:
@@ -104,8 +114,14 @@ def _mean(values: np.ndarray) -> Metric:
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    found: np.ndarray = np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom != 0)
+    found: np.ndarray = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
     return found
+
+
+def _mean_of_classes(values: np.ndarray) -> np.ndarray:
+    """The mean of each set over the classes that have a value; `values` has shape (sets, classes)."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
 
 
 def _roc_auc(hits: np.ndarray, scores: np.ndarray) -> Metric:

@@ -94,17 +94,25 @@ def _cross_validation(training: Mapping[str, Any]) -> dict[str, Observed]:
 
 def _of_groups(context: Context, found: Findings) -> dict[str, Observed]:
     config, answers = context.config, found.measured.answers
-    regression = "" if found.subject.task.labels else "a regression has no positive predictions to compare"
-    rates = fairness.observe(
-        found.groups, config.data.sensitive, regression or answers.why_unusable, config.evaluation.min_group_rows
-    )
+    missing = answers.why_unusable or _without_rates(found.subject.task)
+    rates = fairness.observe(found.groups, config.data.sensitive, missing, config.evaluation.min_group_rows)
     if answers.why_unusable:
         return rates
     least = config.evaluation.min_slice_rows
-    limited = [name for name in context.limits if name.startswith(_SLICE) and name.endswith(_AGAINST)]
-    names = [name.removeprefix(_SLICE).removesuffix(_AGAINST) for name in limited]
+    limits = {
+        name.removeprefix(_SLICE).removesuffix(_AGAINST): limit
+        for name, limit in context.limits.items()
+        if name.startswith(_SLICE) and name.endswith(_AGAINST)
+    }
     worst = slices.observe(found.slices, list(found.weighted), least)
-    return rates | worst | slices.observe_drops(found.parts, found.weighted, found.champion, names, least)
+    return rates | worst | slices.observe_drops(found.parts, found.weighted, found.champion, limits, least)
+
+
+def _without_rates(task: Task) -> str:
+    if not task.labels:
+        return "a regression has no positive predictions to compare"
+    many = "which of the labels is the positive one is not said: set `positive` in [tool.assay.data]"
+    return many if task.positive is None else ""
 
 
 def _plot(context: Context, found: Findings) -> None:

@@ -12,6 +12,7 @@ from assay.cache import toolkit_file
 from assay.callables import add_to_path, packages, user_code
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, ProjectError
+from assay.evaluate.contract import broken
 from assay.evaluate.metrics import Task, labels_of
 from assay.models import dataset, learning, modelfolder
 from assay.reports import write_json
@@ -126,17 +127,10 @@ def _predict(context: Context, model: Any, rows: Dataset, *, labels: bool) -> np
     # a model that looks its answers up in the raw data has not learnt them
     with out_of_reach(raw_data), user_code("model.predict", context.project):
         predictions = np.asarray(model.predict(rows.x.copy()))
-    where = f"model.predict of {learning.name_of(model)}"
-    if predictions.shape != (len(rows),):
-        raise ProjectError(f"shape {predictions.shape} for {len(rows)} rows", where, f"shape ({len(rows)},)")
-    if labels:
-        strange = sorted({str(label) for label in set(predictions.tolist()) - set(rows.y.unique().tolist())})
-        wrong = f"labels that are not in the data: {', '.join(strange[:3])}" if strange else ""
-    else:
-        finite = predictions.dtype.kind in "fiu" and bool(np.isfinite(predictions).all())
-        wrong = "" if finite else "values that are no finite numbers"
+    wrong = broken(predictions, len(rows), rows.y.unique().tolist() if labels else ())
     if wrong:
-        raise ProjectError(wrong, where, "labels of the training rows" if labels else "finite numbers")
+        allowed = "a label of the training rows for each" if labels else "a finite number for each row"
+        raise ProjectError(wrong, f"model.predict of {learning.name_of(model)}", allowed)
     return predictions
 
 
