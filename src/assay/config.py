@@ -208,6 +208,13 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signing:
+    """`[tool.assay.signing]`: whose models are packaged."""
+
+    public_key: str | None = key("public key file (PEM); a model that its owner did not sign is not packaged", None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """`[tool.assay]`: everything that a project says about itself."""
 
@@ -229,6 +236,7 @@ class Config:
     evaluation: Evaluation = key("what model-validate looks at", Evaluation())
     card: Card = key("what only people know about the model", Card())
     gates: dict[str, dict[str, Any]] = key("limits by stage and gate", {})
+    signing: Signing = key("whose models are packaged", Signing())
     deploy: Deploy = key("where and how a model goes live", Deploy())
     monitor: Monitor = key("the live data that is looked at", Monitor())
     resources: dict[str, Resources] = key("limits on time and memory by stage", {})

@@ -183,6 +183,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         ("data.baseline", config.data.baseline),
         ("data.suite", config.data.suite),
         ("requirements", config.requirements),
+        ("signing", config.signing.public_key),
         ("monitor", _all_below(config.monitor.path)),
     )
     return Step(

@@ -11,6 +11,7 @@ from assay.cache import PACKAGE, toolkit_file
 from assay.errors import ArtifactError, ConfigError
 from assay.models import modelfolder
 from assay.reports import write_json
+from assay.supply import signing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,17 +42,20 @@ def make_bundle(context: Context) -> Path:
     """Write the bundle of the model that was registered.
 
     Returns:
-        The folder: Dockerfile, requirements, model/, samples.json, profile.json, bundle.json, project/, assay/.
+        The folder: Dockerfile, requirements, model/, model.sig where there is a signature, samples.json, profile.json,
+        bundle.json, project/, assay/.
 
     Raises:
-        ArtifactError: The model is not the one that was registered.
-        ConfigError: `[tool.assay] requirements` names no file.
+        ArtifactError: The model is not the one that was registered, or is not signed as the project asks.
+        ConfigError: `[tool.assay.signing] public_key` is no key, `[tool.assay] requirements` names no file.
     """
     folder = context.output("bundle")
     shutil.rmtree(folder)
     folder.mkdir()
-    about = _about(context)
+    registration = json.loads(context.input("registration").read_text(encoding="utf-8"))
+    about = _about(context, registration)
     _copy_inputs(context, folder)
+    _sign(context, registration.get("signature"), folder)
     _copy_project(context, folder)
     for name in TOOLKIT:
         _copy(PACKAGE / name, folder / "assay" / name)
@@ -61,8 +65,13 @@ def make_bundle(context: Context) -> Path:
     return folder
 
 
-def _about(context: Context) -> dict[str, Any]:
-    registration = json.loads(context.input("registration").read_text(encoding="utf-8"))
+def _sign(context: Context, signature: dict[str, Any] | None, folder: Path) -> None:
+    signing.check(context.project, context.config.signing.public_key, context.input("model"), signature)
+    if signature:
+        write_json(folder / signing.SIGNATURE, signature)
+
+
+def _about(context: Context, registration: dict[str, Any]) -> dict[str, Any]:
     model = context.input("model")
     found = artifacts.digest(model)
     if found != registration["model_digest"]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, GateFailed
 from assay.reports import read_json, write_json
+from assay.supply import signing
 from assay.tracking.entities import Dataset
 from assay.tracking.live import origin
 from assay.tracking.registry import STAGING, WAIVER, Candidate, Registry, Trial, store_of
@@ -16,11 +18,14 @@ from assay.tracking.registry import STAGING, WAIVER, Candidate, Registry, Trial,
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from assay.tracking.registry import Version
+
 
 def run(context: Context) -> Outcome:
-    """Register the model as alias `staging` and write registration.json.
+    """Register the model as alias `staging`, sign it where the environment names a key, write registration.json.
 
     Raises:
+        ConfigError: The key cannot be used, or is not the project's.
         GateFailed: Its evaluation did not pass.
         ArtifactError: Evaluation or training speak of another model.
         ServiceError: The store failed.
@@ -29,18 +34,36 @@ def run(context: Context) -> Outcome:
     training = read_json(context.input("training") / "training.json")
     model_digest = artifacts.digest(context.input("model"))
     _check(context, evaluation, training, model_digest)
-    candidate = _candidate(context, evaluation, training, model_digest)
-    version = Registry(store_of(context.project)).register(candidate)
+    key = signing.signing_key(context.project, context.config.signing.public_key)
+    registry = Registry(store_of(context.project))
+    version = registry.register(_candidate(context, evaluation, training, model_digest))
+    signature = _signature(context, registry, version, key)
     registration = {
         "name": version.name,
         "version": version.version,
         "model_digest": model_digest,
         "alias": STAGING,
+        **({"signature": signature} if signature else {}),
     }
     write_json(context.output("registration"), registration)
     number = version.version
     message = f"version {number} registered" if version.created else f"version {number} already has this model"
+    message += ", signed" if signature else ""
     return Outcome(message=message, summary={"version": number, "alias": STAGING})
+
+
+def _signature(
+    context: Context, registry: Registry, version: Version, key: signing.Key | None
+) -> dict[str, Any] | None:
+    """The version's signature: the one that it has, where it is good, because each new one has other bytes."""
+    known = registry.read(version, signing.SIGNATURE)
+    signature: dict[str, Any] | None = json.loads(known) if known else None
+    model = context.input("model")
+    if key is None or (signature and not signing.flaw(model, signature, key.public)):
+        return signature
+    signature = signing.sign(model, key)
+    registry.keep(version, signing.SIGNATURE, json.dumps(signature))
+    return signature
 
 
 def _check(context: Context, evaluation: dict[str, Any], training: dict[str, Any], model_digest: str) -> None:

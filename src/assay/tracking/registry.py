@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ArtifactError, ServiceError
@@ -20,7 +22,6 @@ from assay.tracking.versions import Candidate, Trial, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking.client import MlflowClient
@@ -76,6 +77,23 @@ class Registry:
                     raise ArtifactError(f"{path} is missing", where=where, next="register the model again")
         if digest(folder / "model") != version.model_digest:
             raise ArtifactError("the model in the store is not the one that was registered", where=where)
+
+    def read(self, version: Version, name: str) -> str | None:
+        """The text of the file `name` that is kept with `version`; None where there is no such file."""
+        with self._client() as client, tempfile.TemporaryDirectory() as folder:
+            kept = self._local(version.run_id)
+            if kept is None and name in {found.path for found in client.list_artifacts(version.run_id)}:
+                kept = Path(client.download_artifacts(version.run_id, name, folder)).parent
+            return (kept / name).read_text(encoding="utf-8") if kept and (kept / name).exists() else None
+
+    def keep(self, version: Version, name: str, text: str) -> None:
+        """Keep `text` as the file `name` with `version`, in place of one that may be there."""
+        with self._client() as client:
+            kept = self._local(version.run_id)
+            if kept:
+                (kept / name).write_text(text, encoding="utf-8")
+            else:
+                client.log_text(version.run_id, text, name)
 
     def register(self, candidate: Candidate) -> Version:
         """Make a version of `candidate` with alias `staging`; a model that already is one only gets the alias."""
