@@ -93,6 +93,13 @@ def _report(arguments: argparse.Namespace) -> int:
     return run.exit_code if arguments.exit_code else Exit.PASSED
 
 
+def _attest(arguments: argparse.Namespace) -> int:
+    from assay.supply.attest import attest
+
+    sys.stdout.write(f"{attest(arguments.folder, arguments.image)}\n")
+    return Exit.PASSED
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from assay.serving.app import serve
 
@@ -193,6 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("folder", type=Path, help="folder with one folder a stage")
     report.add_argument("--plan", type=Path, required=True, help="the plan as JSON")
     report.add_argument("--exit-code", action="store_true", help="end with the run's exit code")
+    attached = _add(commands, "attest", _attest, "attach bill of materials and provenance to a published image")
+    attached.add_argument("folder", type=Path, help="the run's folder")
+    attached.add_argument("--image", required=True, help="host/repository@sha256:..., as it was published")
     serve = _add(commands, "serve", _serve, "serve a model until interrupted")
     serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
     serve.add_argument("--host", default="127.0.0.1")

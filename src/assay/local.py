@@ -89,7 +89,7 @@ def leave_reports(run: RunReport, folder: Path) -> Path:
 
 
 def report_on(folder: Path, plan_file: Path) -> RunReport:
-    """Put the reports in `folder` together and write run.json, run.md and report.html there.
+    """Put the reports in `folder`, where Dagger left them, together and write run.json, run.md and report.html there.
 
     Raises:
         ConfigError: `plan_file` is not a plan.
@@ -107,12 +107,13 @@ def report_on(folder: Path, plan_file: Path) -> RunReport:
         id=run_id,
         project=plan.project,
         trigger=plan.trigger,
-        started=_now().isoformat(timespec="seconds"),
+        # nobody else notes when the first stage began
+        started=(_now() - dt.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         seconds=seconds,
         entries=entries,
         commit=os.environ.get(COMMIT_VARIABLE, ""),
     )
-    write_run(run, folder)
+    write_run(run, folder, "dagger")
     return run
 
 

@@ -8,6 +8,7 @@ from assay.errors import Exit
 from assay.render.html import run_html
 from assay.render.markdown import run_markdown
 from assay.reports import Entry, RunReport, StageReport, Status, read_report, skipped, write_json
+from assay.supply.provenance import write_provenance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,8 +45,9 @@ def _missing(stage: str, blocked: list[str], run_id: str) -> Entry:
     return Entry(report=report, why=message)
 
 
-def write_run(run: RunReport, folder: Path) -> None:
-    """Leave run.json, run.md and report.html in `folder`."""
+def write_run(run: RunReport, folder: Path, builder: str = "local") -> None:
+    """Leave run.json, run.md and report.html in `folder`, and provenance.json where the run made a bundle."""
     write_json(folder / "run.json", run.to_dict())
     (folder / "run.md").write_text(run_markdown(run), encoding="utf-8")
     (folder / "report.html").write_text(run_html(run, folder), encoding="utf-8")
+    write_provenance(run, folder, builder)

@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,11 +22,11 @@ from assay.gates import Observed
 from assay.reports import write_json
 from assay.serving.bundle import make_bundle
 from assay.serving.server_process import is_ready, serving
+from assay.supply.sbom import ROOT_VARIABLE, bill_of_materials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 # set by whoever builds the image, which is not this stage: it has no container engine
 _URL, _REFERENCE, _BYTES = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE", "ASSAY_IMAGE_BYTES"
@@ -36,7 +37,7 @@ _OK = 200
 
 
 def run(context: Context) -> Outcome:
-    """Write bundle/ and image.json.
+    """Write bundle/, image.json and sbom.cdx.json.
 
     Raises:
         ArtifactError: The server does not start, does not answer, or serves another model.
@@ -58,6 +59,8 @@ def run(context: Context) -> Outcome:
         "note": "" if built else _SKIPPED,
     }
     write_json(context.output("image"), image)
+    root = os.environ.get(ROOT_VARIABLE)
+    context.output("sbom").write_text(bill_of_materials(about, bundle, Path(root) if root else None), encoding="utf-8")
     return Outcome(
         observed=observed,
         message=f"version {about['version']} bundled; {reference or ('image built' if built else _SKIPPED)}",

@@ -1,0 +1,149 @@
+"""A repository of an OCI registry, through the package `oras`, which knows how to log in."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import ipaddress
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+EMPTY = b"{}"
+USERNAME_VARIABLE, PASSWORD_VARIABLE = "ASSAY_REGISTRY_USERNAME", "ASSAY_REGISTRY_PASSWORD"
+INSECURE_VARIABLE = "ASSAY_REGISTRY_INSECURE"
+_DOCKER = "application/vnd.docker.distribution.manifest"
+_ACCEPT = ", ".join((MANIFEST, INDEX, f"{_DOCKER}.v2+json", f"{_DOCKER}.list.v2+json"))
+_SECONDS = 30
+_DENIED = {401, 403}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository.
+
+    All methods raise `ServiceError` where the registry is unreachable or refuses us.
+
+    Attributes:
+        host: The registry, with port.
+        name: The repository's name in it.
+        client: oras' client of the registry.
+    """
+
+    host: str
+    name: str
+    client: Any
+
+    @staticmethod
+    def connect(host: str, name: str) -> Repository:
+        """The repository `name` at `host`, with the credentials of the environment.
+
+        Raises:
+            ConfigError: The package `oras` is not installed.
+        """
+        try:
+            from oras.provider import Registry
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{error.name} is not installed", next="install requirements/attest.lock") from None
+        # without the retries around it, which take two minutes to say that nobody is there
+        once = type("Once", (Registry,), {"do_request": Registry.do_request.__wrapped__})
+        plain = _plain(host)
+        basic = _call(host, lambda: _asks_for_password(f"{'http' if plain else 'https'}://{host}/v2/"))
+        client = once(host, insecure=plain, auth_backend="basic" if basic else "token")
+        user, password = os.environ.get(USERNAME_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
+        if user and password:
+            client.auth.set_basic_auth(user, password)
+        elif basic:
+            raise _denied(host)
+        client.session.request = functools.partial(client.session.request, timeout=_SECONDS)
+        return Repository(host, name, client)
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}"
+
+    def get(self, reference: str) -> requests.Response:
+        """The manifest `reference`, a tag or a digest."""
+        return self._request(f"manifests/{reference}", "GET", headers={"Accept": _ACCEPT})
+
+    def put(self, reference: str, manifest: bytes, kind: str) -> requests.Response:
+        """Push a manifest."""
+        return self._request(f"manifests/{reference}", "PUT", data=manifest, headers={"Content-Type": kind})
+
+    def put_blob(self, content: bytes) -> None:
+        """Push `content`, unless it is there."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "blob")
+            file.write_bytes(content)
+            layer = descriptor(content, "application/octet-stream")
+            self.expect(_call(str(self), lambda: self.client.upload_blob(str(file), str(self), layer)), 200, 201, 202)
+
+    def expect(self, answer: requests.Response, *allowed: int) -> None:
+        """See that the status is one of `allowed`."""
+        if answer.status_code in _DENIED:
+            raise _denied(str(self))
+        if answer.status_code not in allowed:
+            raise ServiceError(f"the registry answered {answer.status_code}", str(self), next="look at its log")
+
+    def _request(self, path: str, method: str, **how: Any) -> requests.Response:
+        url = f"{self.client.prefix}://{self.host}/v2/{self.name}/{path}"
+        answer: requests.Response = _call(str(self), lambda: self.client.do_request(url, method, **how))
+        if answer.status_code in _DENIED:
+            raise _denied(str(self))
+        return answer
+
+
+def descriptor(content: bytes, kind: str) -> dict[str, Any]:
+    """What OCI calls a descriptor of `content`."""
+    return {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
+
+
+def _asks_for_password(url: str) -> bool:
+    import requests
+
+    return requests.get(url, timeout=_SECONDS).headers.get("WWW-Authenticate", "").lower().startswith("basic")
+
+
+def _plain(host: str) -> bool:
+    name = host.rpartition(":")[0] or host
+    if os.environ.get(INSECURE_VARIABLE) or name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _call(where: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
+    """What `ask` gives; only the kind of a failure is told, as its text may hold an address with a token in it."""
+    import requests
+
+    try:
+        return ask()
+    except requests.RequestException as error:
+        what = f"the registry cannot be reached: {type(error).__name__}"
+        then = f"check address and network; for plain http beyond this machine set {INSECURE_VARIABLE}=1"
+        raise ServiceError(what, where, next=then) from None
+    except ValueError as error:
+        # oras' own, for a login that it cannot do and for an upload that the registry does not begin
+        if "authentication" in str(error):
+            raise _denied(where) from None
+        then = "the credentials must allow to push; if they do, look at the registry's log and disk"
+        raise ServiceError("the registry takes no upload", where, next=then) from None
+
+
+def _denied(where: str) -> ServiceError:
+    then = f"set {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"
+    return ServiceError(
+        "the registry refuses us: the credentials are missing, wrong, or may not push", where, next=then
+    )
