@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,13 @@ def digest(path: Path) -> str:
 def size(path: Path) -> int:
     """Bytes of a file, or of all files below a folder."""
     return path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in files_below(path))
+
+
+def disk_size(path: Path) -> int:
+    """Bytes of all files below a folder of any kind: links are not followed, and a file with two names counts once."""
+    found = (file.lstat() for file in path.rglob("*"))
+    files = {(about.st_dev, about.st_ino): about.st_size for about in found if not stat.S_ISDIR(about.st_mode)}
+    return sum(files.values())
 
 
 def references(paths: Iterable[tuple[str, str]], folder: Path) -> tuple[ArtifactRef, ...]:

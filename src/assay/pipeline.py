@@ -183,7 +183,8 @@ STAGES = (
         gates=(
             Gate("image.predicts_same", "largest difference to the model's own predictions", Limit(max=1e-9)),
             Gate("image.latency_ms.p95", "95th percentile of one single-row request over HTTP, milliseconds"),
-            Gate("image.size_mb", "size of the bundle, of the image where one was built, MB"),
+            Gate("image.size_mb", "size of the image unpacked, of the bundle where no image was built, MB"),
+            Gate("image.compressed_mb", "size of the image as it is sent, of the bundle where no image was built, MB"),
         ),
     ),
     Stage(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from assay.context import Context
 
-GATES = ["image.predicts_same", "image.latency_ms.p95", "image.size_mb"]
+GATES = ["image.predicts_same", "image.latency_ms.p95", "image.size_mb", "image.compressed_mb"]
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +59,23 @@ def test_without_an_engine_the_bundle_is_judged_as_a_process(context: Context) -
     }
 
 
-def test_a_built_image_is_asked_itself(context: Context, candidate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_built_image_is_asked_itself(
+    context: Context, candidate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ASSAY_CANDIDATE_URL", candidate)
     monkeypatch.setenv("ASSAY_IMAGE_REFERENCE", "host/tiny@sha256:1")
-    monkeypatch.setenv("ASSAY_IMAGE_BYTES", "250000000")
+    root = tmp_path / "image"
+    (root / "opt").mkdir(parents=True)
+    (root / "opt" / "one").write_bytes(b"1" * 3_000_000)
+    (root / "opt" / "two").hardlink_to(root / "opt" / "one")
+    (root / "etc").symlink_to("/usr", target_is_directory=True)
+    monkeypatch.setenv("ASSAY_IMAGE_ROOT", str(root))
+    monkeypatch.setenv("ASSAY_IMAGE_COMPRESSED_BYTES", "1500000")
     monkeypatch.setattr(package, "serving", lambda *_, **__: pytest.fail("a process was started"))
     outcome = package.run(context)
     assert outcome.observed["image.predicts_same"].value == 0
-    assert outcome.observed["image.size_mb"].value == 250
+    assert outcome.observed["image.size_mb"].value == 3
+    assert outcome.observed["image.compressed_mb"].value == 1.5
     image = _image(context)
     assert (image["reference"], image["built"], image["note"]) == ("host/tiny@sha256:1", True, "")
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 SDL = """
 interface Node { id: ID! }
+scalar Platform
 enum CacheSharingMode { SHARED PRIVATE LOCKED }
 enum ReturnType { SUCCESS FAILURE ANY }
 input BuildArg { name: String! value: String! }
 type CacheVolume implements Node { id: ID! }
 type Secret implements Node { id: ID! }
 type Service implements Node { id: ID! }
-type File implements Node { id: ID! contents: String! }
+type File implements Node { id: ID! contents: String! size: Int! }
 type Query {
   version: String!
   container: Container!
@@ -45,7 +46,7 @@ type Directory implements Node {
   withFile(path: String!, source: ID!): Directory!
   withNewFile(path: String!, contents: String!): Directory!
   withNewDirectory(path: String!, permissions: Int): Directory!
-  dockerBuild(buildArgs: [BuildArg!]): Container!
+  dockerBuild(buildArgs: [BuildArg!], platform: Platform): Container!
 }
 type Container implements Node {
   id: ID!
@@ -71,7 +72,9 @@ type Container implements Node {
   withLabel(name: String!, value: String!): Container!
   experimentalWithAllGPUs: Container!
   withRegistryAuth(address: String!, username: String!, secret: ID!): Container!
-  publish(address: String!): String!
+  publish(address: String!, platformVariants: [ID!]): String!
+  asTarball: File!
+  rootfs: Directory!
   asService(useEntrypoint: Boolean, args: [String!]): Service!
 }
 """
@@ -113,7 +116,8 @@ class FakeEngine:
     stable: bool = False
     ids: dict[str, Chain] = field(default_factory=dict)
     execs: list[Exec] = field(default_factory=list)
-    published: list[tuple[str, Chain]] = field(default_factory=list)
+    unreachable: bool = False
+    published: list[tuple[str, Chain, list[Chain]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -143,7 +147,11 @@ class FakeEngine:
             self.ids[key] = chain
             return key
         if name == "publish":
-            self.published.append((args["address"], chain))
+            if self.unreachable:
+                msg = "401 Unauthorized"
+                raise ValueError(msg)
+            variants = [self.ids[key] for key in args.get("platformVariants") or ()]
+            self.published.append((args["address"], chain, variants))
             return f"{args['address']}@sha256:{'0' * 64}"
         if name == "entries":
             return ["Dockerfile"] if self.stable else []
@@ -151,7 +159,8 @@ class FakeEngine:
             return [args["pattern"].replace("**", "some/file"), args["pattern"].replace("**", "some/")]
         if name == "imageRef":
             return f"{dict(chain)['from']['address']}@sha256:{'1' * 64}"
-        return {"version": lambda _: "v0.21.8", "contents": self._report, "stdout": self._run}[name](chain)
+        fixed = {"version": "v0.21.8", "size": 150_000_000}
+        return fixed[name] if name in fixed else {"contents": self._report, "stdout": self._run}[name](chain)
 
     def _run(self, chain: Chain) -> str:
         if "withExec" not in dict(chain):

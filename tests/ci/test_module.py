@@ -136,7 +136,7 @@ async def test_the_judged_image_is_published_natively(engine: FakeEngine, assay:
     password = dag.set_secret("password", SECRET)
     main = assay(registry="reg.example/income:v1", registry_username="ada", registry_password=password, commit="c0ffee")
     await main.full()
-    ((address, chain),) = engine.published
+    ((address, chain, _),) = engine.published
     names = [name for name, _ in chain]
     assert address == "reg.example/income:v1"
     assert "dockerBuild" in names
@@ -144,6 +144,41 @@ async def test_the_judged_image_is_published_natively(engine: FakeEngine, assay:
     assert chain[-1][1]["address"] == "reg.example"
     assert dict(chain)["withLabel"] == {"name": "org.opencontainers.image.revision", "value": "c0ffee"}
     assert by_stage(engine)["package"].env["ASSAY_IMAGE_REFERENCE"].startswith("reg.example/income:v1@sha256:")
+
+
+@anyio
+async def test_an_image_for_several_platforms_is_one_push(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    password = dag.set_secret("password", SECRET)
+    registry = {"registry": "reg.example/income:v1", "registry_username": "ada", "registry_password": password}
+    await assay(**registry, platforms="linux/amd64, linux/arm64").full()
+    ((_, chain, variants),) = engine.published
+    assert [name for name, _ in chain][-1] == "withRegistryAuth"
+    built = [dict(variant)["dockerBuild"]["platform"] for variant in variants]
+    assert built == ["linux/amd64", "linux/arm64"]
+
+
+@anyio
+async def test_an_image_that_cannot_be_pushed_is_an_error_with_advice(
+    engine: FakeEngine, assay: Callable[..., Assay]
+) -> None:
+    engine.unreachable = True
+    password = dag.set_secret("password", SECRET)
+    main = assay(registry="reg.example/income:v1", registry_username="ada", registry_password=password)
+    await (await main.run()).sync()
+    report = written(engine, "package")
+    assert (report["status"], report["exit_code"]) == ("error", 5)
+    assert "was not published: 401 Unauthorized" in report["message"]
+    assert "--registry-password" in report["message"]
+    assert SECRET not in report["message"]
+    assert "deploy" not in by_stage(engine)
+
+
+@anyio
+async def test_the_image_is_weighed(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay().full()
+    done = by_stage(engine)["package"]
+    assert done.env["ASSAY_IMAGE_COMPRESSED_BYTES"] == "150000000"
+    assert '"rootfs"' in done.mounts[done.env["ASSAY_IMAGE_ROOT"]]
 
 
 @anyio

@@ -91,16 +91,16 @@ class Execution:
 
     async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
-        built = image.build(self.settings, await image.bundle(self.settings, step, inputs))
-        if self.settings.commit:
-            built = built.with_label("org.opencontainers.image.revision", self.settings.commit)
-        self.images["candidate"] = built
-        container = container.with_service_binding("candidate", image.service(built))
-        container = container.with_env_variable("ASSAY_CANDIDATE_URL", f"http://candidate:{image.PORT}")
+        bundle = await image.bundle(self.settings, step, inputs)
+        built = self.images["candidate"] = image.build(self.settings, bundle)
+        container = await image.shown(container, built)
         run = await self._exec(step, container)
         if not run.passed or not self.settings.registry:
             return run
-        reference = await image.publish(self.settings, built)
+        try:
+            reference = await image.publish(self.settings, bundle, built)
+        except dagger.QueryError as error:
+            return _made(step, "error", 5, _unpublished(self.settings, error), self.settings.run_id)
         return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference))
 
     async def _with_versions(
@@ -180,6 +180,13 @@ def _stage_run(step: Step, folder: dagger.Directory, *, passed: bool, message: s
         folder=folder,
         artifacts=[slot.path for slot in step.outputs],
     )
+
+
+def _unpublished(settings: Settings, error: dagger.QueryError) -> str:
+    then = "look at the address, at --registry-username and --registry-password, and at the space that the registry has"
+    if settings.platforms:
+        then += f"; for {settings.platforms} the engine's host needs QEMU's binfmt handlers where it is another machine"
+    return f"the image passed, and was not published: {error}\n  where:   {settings.registry}\n  next:    {then}"
 
 
 def _tail(text: str, lines: int = 40) -> str:

@@ -1,12 +1,14 @@
 """The model's image: built natively from the bundle, run as a service, published without any Docker socket."""
 
 import dagger
+from dagger import dag
 
 from assay_ci.containers import stage
 from assay_ci.plan import Step
 from assay_ci.settings import Settings
 
 PORT = 8080
+_ROOT = "/image"
 
 
 async def bundle(settings: Settings, step: Step, inputs: dagger.Directory, kind: str = "candidate") -> dagger.Directory:
@@ -16,12 +18,13 @@ async def bundle(settings: Settings, step: Step, inputs: dagger.Directory, kind:
     return container.directory("/out/bundle")
 
 
-def build(settings: Settings, context: dagger.Directory) -> dagger.Container:
-    """The image of a bundle, by the Dockerfile that lies in it."""
+def build(settings: Settings, context: dagger.Directory, platform: str = "") -> dagger.Container:
+    """The image of a bundle, by the Dockerfile that lies in it; for the engine's own platform unless told otherwise."""
     arguments = [dagger.BuildArg("BASE_IMAGE", settings.base_image)]
     if settings.index_url:
         arguments.append(dagger.BuildArg("PIP_INDEX_URL", settings.index_url))
-    return context.docker_build(build_args=arguments)
+    built = context.docker_build(build_args=arguments, platform=dagger.Platform(platform) if platform else None)
+    return built.with_label("org.opencontainers.image.revision", settings.commit) if settings.commit else built
 
 
 def service(image: dagger.Container) -> dagger.Service:
@@ -31,9 +34,21 @@ def service(image: dagger.Container) -> dagger.Service:
     return ready.as_service(use_entrypoint=True)
 
 
-async def publish(settings: Settings, image: dagger.Container) -> str:
-    """Push the image to the registry; gives `address@sha256:...`."""
+async def shown(container: dagger.Container, image: dagger.Container) -> dagger.Container:
+    """`container` with everything that an image can be judged by: its server, its files, and what is sent of it."""
+    sent = await image.as_tarball().size()
+    container = container.with_service_binding("candidate", service(image))
+    container = container.with_env_variable("ASSAY_CANDIDATE_URL", f"http://candidate:{PORT}")
+    container = container.with_mounted_directory(_ROOT, image.rootfs()).with_env_variable("ASSAY_IMAGE_ROOT", _ROOT)
+    return container.with_env_variable("ASSAY_IMAGE_COMPRESSED_BYTES", str(sent))
+
+
+async def publish(settings: Settings, context: dagger.Directory, image: dagger.Container) -> str:
+    """Push the image to the registry, for every platform that is asked for; gives `address@sha256:...`."""
+    wanted = [name.strip() for name in settings.platforms.split(",") if name.strip()]
+    variants = [build(settings, context, name) for name in wanted]
+    pushed = dag.container() if variants else image
     if settings.registry_password:
         host = settings.registry.split("/", 1)[0]
-        image = image.with_registry_auth(host, settings.registry_username, settings.registry_password)
-    return await image.publish(settings.registry)
+        pushed = pushed.with_registry_auth(host, settings.registry_username, settings.registry_password)
+    return await pushed.publish(settings.registry, platform_variants=variants or None)

@@ -44,6 +44,7 @@ class Assay:
     registry: Annotated[str, Doc("Where to publish the image, host/repository[:tag]; empty: it is not published")] = ""
     registry_username: Annotated[str, Doc("User at the registry")] = ""
     registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
+    platforms: Annotated[str, Doc("Publish for these, linux/amd64,linux/arm64; empty: for the engine's own")] = ""
     data_credentials: Annotated[
         dagger.Secret | None, Doc("Lines NAME=VALUE: environment for reading remote data, as its provider names it")
     ] = None

@@ -19,6 +19,7 @@ class Settings:
     registry: str
     registry_username: str
     registry_password: dagger.Secret | None
+    platforms: str
     data_credentials: dagger.Secret | None
     dvc_config: dagger.Secret | None
     commit: str

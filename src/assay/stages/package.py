@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 # set by whoever builds the image, which is not this stage: it has no container engine
-_URL, _REFERENCE, _BYTES = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE", "ASSAY_IMAGE_BYTES"
+_URL, _REFERENCE = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE"
+_ROOT, _COMPRESSED = "ASSAY_IMAGE_ROOT", "ASSAY_IMAGE_COMPRESSED_BYTES"
 _SKIPPED = "image: skipped, no container engine"
 _WARM_UP, _REQUESTS = 20, 100
 _READY_SECONDS = 60.0
@@ -47,8 +48,8 @@ def run(context: Context) -> Outcome:
     with _server(bundle) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         _check_identity(client, about)
         observed = {"image.predicts_same": _difference(client, samples), "image.latency_ms.p95": _p95(client, samples)}
-    size = float(os.environ.get(_BYTES) or artifacts.size(bundle)) / 1e6
-    observed["image.size_mb"] = Observed(round(size, 3), message="image" if _BYTES in os.environ else "bundle")
+    sizes = _sizes(bundle)
+    observed |= {f"image.{name}": size for name, size in sizes.items()}
     reference = os.environ.get(_REFERENCE) or None
     built = _URL in os.environ
     image = {
@@ -64,8 +65,20 @@ def run(context: Context) -> Outcome:
     return Outcome(
         observed=observed,
         message=f"version {about['version']} bundled; {reference or ('image built' if built else _SKIPPED)}",
-        summary={"version": about["version"], "megabytes": round(size, 1), "reference": reference},
+        summary={"version": about["version"], "megabytes": sizes["size_mb"].value, "reference": reference},
     )
+
+
+def _sizes(bundle: Path) -> dict[str, Observed]:
+    root, compressed = os.environ.get(_ROOT), os.environ.get(_COMPRESSED)
+    if root is None or compressed is None:
+        alone = Observed(round(artifacts.size(bundle) / 1e6, 3), message="the bundle alone: no container engine")
+        return {"size_mb": alone, "compressed_mb": alone}
+    unpacked = artifacts.disk_size(Path(root))
+    return {
+        "size_mb": Observed(round(unpacked / 1e6, 3), message="unpacked, base image included"),
+        "compressed_mb": Observed(round(float(compressed) / 1e6, 3), message="all layers, as they are sent"),
+    }
 
 
 def _server(bundle: Path) -> AbstractContextManager[str]:
