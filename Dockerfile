@@ -29,7 +29,7 @@ RUN --mount=type=bind,from=dependencies,source=/opt/venv,target=/mnt/venv \
 RUN --mount=type=bind,target=/mnt/bundle \
     cp --recursive /mnt/bundle/assay /mnt/bundle/project /app && find /app -exec touch --date=@0 {} +
 RUN --mount=type=bind,target=/mnt/bundle \
-    cp --recursive /mnt/bundle/model /mnt/bundle/*.json /app && find /app -exec touch --date=@0 {} +
+    cp --recursive /mnt/bundle/model* /mnt/bundle/*.json /app && find /app -exec touch --date=@0 {} +
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8080

@@ -100,6 +100,13 @@ def _attest(arguments: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
+def _freeze(arguments: argparse.Namespace) -> int:
+    from assay.supply.freeze import freeze
+
+    sys.stdout.write(f"{freeze(arguments.image)}\n")
+    return Exit.PASSED
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from assay.serving.app import serve
 
@@ -203,6 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     attached = _add(commands, "attest", _attest, "attach bill of materials and provenance to a published image")
     attached.add_argument("folder", type=Path, help="the run's folder")
     attached.add_argument("--image", required=True, help="host/repository@sha256:..., as it was published")
+    frozen = _add(commands, "freeze", _freeze, "give a published image the date 0, so that equal images are one")
+    frozen.add_argument("--image", required=True, help="host/repository[:tag]@sha256:..., as it was published")
     serve = _add(commands, "serve", _serve, "serve a model until interrupted")
     serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
     serve.add_argument("--host", default="127.0.0.1")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-ACCEPT = {"Accept": f"{MANIFEST}, application/vnd.oci.image.index.v1+json"}
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = b'{"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}}'
+ACCEPT = {"Accept": f"{MANIFEST}, {INDEX}"}
 
 
 @contextlib.contextmanager
@@ -55,20 +57,24 @@ def _answers(host: str) -> bool:
         return False
 
 
-def push_image(host: str, name: str, auth: tuple[str, str] | None = None) -> str:
+def push_image(host: str, name: str, auth: tuple[str, str] | None = None, *, config: bytes = CONFIG) -> str:
     """Push a small image; gives `host/name@sha256:...`."""
-    config = _push(host, name, b'{"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}}', auth)
+    about = _push(host, name, config, auth)
     layer = _push(host, name, b"layer", auth)
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **about},
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **layer}],
     }
-    raw = json.dumps(manifest).encode()
+    return push_manifest(host, name, json.dumps(manifest).encode(), MANIFEST, auth)
+
+
+def push_manifest(host: str, name: str, raw: bytes, kind: str, auth: tuple[str, str] | None = None) -> str:
+    """Push a manifest or an index; gives `host/name@sha256:...`."""
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     url = f"http://{host}/v2/{name}/manifests/{digest}"
-    requests.put(url, data=raw, headers={"Content-Type": MANIFEST}, auth=auth, timeout=5).raise_for_status()
+    requests.put(url, data=raw, headers={"Content-Type": kind}, auth=auth, timeout=5).raise_for_status()
     return f"{host}/{name}@{digest}"
 
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import ArtifactError, ConfigError, ServiceError
+from assay.errors import ArtifactError, ServiceError
 from assay.supply.registry import EMPTY, INDEX, MANIFEST, Repository, descriptor
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ ATTACHED = {
 }
 """Files of a run's folder by path, and their media types, which are the artifact types of the manifests too."""
 
-_IMAGE = re.compile(r"(?P<host>[^/@]+)/(?P<name>[a-z0-9._/-]+)@(?P<digest>sha256:[0-9a-f]{64})")
 _OK, _CREATED, _NOT_FOUND = 200, 201, 404
 _REFUSED = {400, 404, 405, 415, 422}
 
@@ -42,12 +40,9 @@ def attest(folder: Path, image: str) -> str:
         ArtifactError: The run left no such files: it was red, or packaged nothing.
         ServiceError: The registry is unreachable, refuses us, or does not have the image.
     """
-    found = _IMAGE.fullmatch(image)
-    if not found:
-        raise ConfigError(f"{image} is no image by digest", "--image", "host/repository@sha256:<64 digits>")
     files = {name: _read(folder / name) for name in ATTACHED}
-    repository = Repository.connect(found["host"], found["name"])
-    subject = _subject(repository, found["digest"])
+    repository, _, digest = Repository.of(image)
+    subject = _subject(repository, digest)
     ways = {_attach(repository, subject, name, content) for name, content in files.items()}
     titles = ", ".join(name.rpartition("/")[2] for name in files)
     return f"{titles}: {'; '.join(sorted(ways))}"

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import ipaddress
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ USERNAME_VARIABLE, PASSWORD_VARIABLE = "ASSAY_REGISTRY_USERNAME", "ASSAY_REGISTR
 INSECURE_VARIABLE = "ASSAY_REGISTRY_INSECURE"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _ACCEPT = ", ".join((MANIFEST, INDEX, f"{_DOCKER}.v2+json", f"{_DOCKER}.list.v2+json"))
+_IMAGE = re.compile(r"(?P<host>[^/@]+)/(?P<name>[a-z0-9._/-]+)(:(?P<tag>[\w.-]+))?@(?P<digest>sha256:[0-9a-f]{64})")
 _SECONDS = 30
 _DENIED = {401, 403}
 
@@ -44,6 +46,18 @@ class Repository:
     host: str
     name: str
     client: Any
+
+    @staticmethod
+    def of(image: str) -> tuple[Repository, str, str]:
+        """The repository of `image`, its tag ("" where it has none) and its digest.
+
+        Raises:
+            ConfigError: `image` is not `host/repository[:tag]@sha256:...`.
+        """
+        found = _IMAGE.fullmatch(image)
+        if not found:
+            raise ConfigError(f"{image} is no image by digest", "--image", "host/repository@sha256:<64 digits>")
+        return Repository.connect(found["host"], found["name"]), found["tag"] or "", found["digest"]
 
     @staticmethod
     def connect(host: str, name: str) -> Repository:
@@ -79,6 +93,12 @@ class Repository:
     def put(self, reference: str, manifest: bytes, kind: str) -> requests.Response:
         """Push a manifest."""
         return self._request(f"manifests/{reference}", "PUT", data=manifest, headers={"Content-Type": kind})
+
+    def get_blob(self, digest: str) -> bytes:
+        """The blob with `digest`."""
+        answer = self._request(f"blobs/{digest}", "GET")
+        self.expect(answer, 200)
+        return bytes(answer.content)
 
     def put_blob(self, content: bytes) -> None:
         """Push `content`, unless it is there."""
