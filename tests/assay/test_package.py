@@ -69,6 +69,8 @@ def test_a_built_image_is_asked_itself(
     (root / "opt" / "one").write_bytes(b"1" * 3_000_000)
     (root / "opt" / "two").hardlink_to(root / "opt" / "one")
     (root / "etc").symlink_to("/usr", target_is_directory=True)
+    (root / "usr" / "site-packages" / "flask-3.dist-info").mkdir(parents=True)
+    (root / "usr" / "site-packages" / "flask-3.dist-info" / "METADATA").write_text("Name: flask\nVersion: 3\n")
     monkeypatch.setenv("ASSAY_IMAGE_ROOT", str(root))
     monkeypatch.setenv("ASSAY_IMAGE_COMPRESSED_BYTES", "1500000")
     monkeypatch.setattr(package, "serving", lambda *_, **__: pytest.fail("a process was started"))

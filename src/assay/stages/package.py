@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # set by whoever builds the image, which is not this stage: it has no container engine
 _URL, _REFERENCE = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE"
-_ROOT, _COMPRESSED = "ASSAY_IMAGE_ROOT", "ASSAY_IMAGE_COMPRESSED_BYTES"
+_COMPRESSED = "ASSAY_IMAGE_COMPRESSED_BYTES"
 _SKIPPED = "image: skipped, no container engine"
 _WARM_UP, _REQUESTS = 20, 100
 _READY_SECONDS = 60.0
@@ -70,7 +70,7 @@ def run(context: Context) -> Outcome:
 
 
 def _sizes(bundle: Path) -> dict[str, Observed]:
-    root, compressed = os.environ.get(_ROOT), os.environ.get(_COMPRESSED)
+    root, compressed = os.environ.get(ROOT_VARIABLE), os.environ.get(_COMPRESSED)
     if root is None or compressed is None:
         alone = Observed(round(artifacts.size(bundle) / 1e6, 3), message="the bundle alone: no container engine")
         return {"size_mb": alone, "compressed_mb": alone}

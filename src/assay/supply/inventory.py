@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
-# of the Dockerfile's environment first, then where Python images and Debian have theirs
-_SITES = (
-    "opt/venv/lib/python3.*/site-packages",
-    "usr/local/lib/python3.*/site-packages",
-    "usr/lib/python3/dist-packages",
-)
+# wherever they lie: a project may bring a Dockerfile of its own
+_SITES = ("site-packages", "dist-packages")
 # the image is Linux's, wherever the stage runs
 _IMAGE = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
 
@@ -55,10 +51,10 @@ def of_image(root: Path) -> tuple[Part, ...]:
     Raises:
         ArtifactError: There are no Python distributions: this is no image of a model.
     """
-    sites = [str(site) for pattern in _SITES for site in sorted(root.glob(pattern))]
+    sites = [str(site) for name in _SITES for site in sorted(root.rglob(name))]
     found = [_distribution(one.metadata.json) for one in distributions(path=sites)]
     if not found:
-        allowed = f"a folder with {_SITES[0]} in it"
+        allowed = f"a folder that holds a folder {' or '.join(_SITES)}"
         raise ArtifactError("the image's file system has no Python packages", where=str(root), allowed=allowed)
     return _sorted([*found, *_interpreters(root), *_debian(root)])
 
