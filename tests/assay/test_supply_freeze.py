@@ -65,7 +65,7 @@ def test_every_platform_of_an_image(host: str) -> None:
         about = {
             "digest": image.rpartition("@")[2],
             "size": len(raw),
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "mediaType": MANIFEST,
         }
         entries.append(about | {"platform": {"os": "linux", "architecture": machine}})
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()

@@ -23,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "ASSAY_IMAGE"):
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "ASSAY_IMAGE", "ASSAY_RUN_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -117,6 +117,8 @@ def test_the_ci_that_ran_it_is_named(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GITHUB_RUN_ID", "7")
     predicate = _written(folder)["predicate"]
     assert predicate["runDetails"]["builder"] == {"id": "https://forge.example/ada/tiny/actions/runs/7"}
+    monkeypatch.setenv("ASSAY_RUN_URL", "https://ci.example/9")
+    assert _written(folder)["predicate"]["runDetails"]["builder"] == {"id": "https://ci.example/9"}
     source = predicate["buildDefinition"]["resolvedDependencies"][0]
     assert source["uri"] == "git+https://forge.example/ada/tiny"
 

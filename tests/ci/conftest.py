@@ -66,7 +66,7 @@ def green() -> FakeEngine:
 
     async def full() -> None:
         async with connected(engine) as make:
-            assert await make(commit="abc").full() == "the run's table"
+            assert await make(commit="abc").full() == "the run's table\n"
 
     anyio.run(full)
     return engine

@@ -53,6 +53,8 @@ type Container implements Node {
   sync: ID!
   imageRef: String!
   stdout: String!
+  stderr: String!
+  exitCode: Int!
   file(path: String!): File!
   directory(path: String!): Directory!
   from(address: String!): Container!
@@ -117,6 +119,7 @@ class FakeEngine:
     ids: dict[str, Chain] = field(default_factory=dict)
     execs: list[Exec] = field(default_factory=list)
     unreachable: bool = False
+    registry_code: int = 0
     published: list[tuple[str, Chain, list[Chain]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -154,13 +157,20 @@ class FakeEngine:
             self.published.append((args["address"], chain, variants))
             return f"{args['address']}@sha256:{'0' * 64}"
         if name == "entries":
+            if "directory" in dict(chain) and dict(chain)["directory"]["path"] == "/run":
+                return ["run.json", "provenance.json"]
             return ["Dockerfile"] if self.stable else []
         if name == "glob":
             return [args["pattern"].replace("**", "some/file"), args["pattern"].replace("**", "some/")]
-        if name == "imageRef":
-            return f"{dict(chain)['from']['address']}@sha256:{'1' * 64}"
-        fixed = {"version": "v0.21.8", "size": 150_000_000}
-        return fixed[name] if name in fixed else {"contents": self._report, "stdout": self._run}[name](chain)
+        reference = f"{dict(chain).get('from', {}).get('address')}@sha256:{'1' * 64}"
+        fixed = {
+            "imageRef": reference,
+            "version": "v0.21.8",
+            "size": 150_000_000,
+            "exitCode": self.registry_code,
+            "stderr": "nobody is there",
+        }
+        return fixed[name] if name in fixed else {"contents": self._contents, "stdout": self._run}[name](chain)
 
     def _run(self, chain: Chain) -> str:
         if "withExec" not in dict(chain):
@@ -173,9 +183,12 @@ class FakeEngine:
         if "--exit-code" in done.args and any(code for _, code in self.outcomes.values()):
             msg = f"exit code: {max(code for _, code in self.outcomes.values())}"
             raise ValueError(msg)
-        return self.plan if "plan" in done.args else "the run's table"
+        said = {"plan": self.plan, "freeze": "reg.example/income:v1@sha256:frozen\n", "attest": "attached\n"}
+        return next((text for word, text in said.items() if word in done.args), "the run's table\n")
 
-    def _report(self, chain: Chain) -> str:
+    def _contents(self, chain: Chain) -> str:
+        if chain[-1][1]["path"] == "/run/package/image.json":
+            return json.dumps({"reference": "reg.example/income:v1@sha256:frozen"})
         done = self._exec(chain)
         stage = done.args[done.args.index("stage") + 1]
         status, code = self.outcomes.get(stage, ("passed", 0))

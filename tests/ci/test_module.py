@@ -127,67 +127,6 @@ async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
         assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
 
 
-def test_without_a_registry_nothing_is_published(green: FakeEngine) -> None:
-    assert green.published == []
-
-
-@anyio
-async def test_the_judged_image_is_published_natively(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    password = dag.set_secret("password", SECRET)
-    main = assay(registry="reg.example/income:v1", registry_username="ada", registry_password=password, commit="c0ffee")
-    await main.full()
-    ((address, chain, _),) = engine.published
-    names = [name for name, _ in chain]
-    assert address == "reg.example/income:v1"
-    assert "dockerBuild" in names
-    assert names[-1] == "withRegistryAuth", "auth directly before publish, or it spoils the cache"
-    assert chain[-1][1]["address"] == "reg.example"
-    assert dict(chain)["withLabel"] == {"name": "org.opencontainers.image.revision", "value": "c0ffee"}
-    assert by_stage(engine)["package"].env["ASSAY_IMAGE_REFERENCE"].startswith("reg.example/income:v1@sha256:")
-
-
-@anyio
-async def test_an_image_for_several_platforms_is_one_push(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    password = dag.set_secret("password", SECRET)
-    registry = {"registry": "reg.example/income:v1", "registry_username": "ada", "registry_password": password}
-    await assay(**registry, platforms="linux/amd64, linux/arm64").full()
-    ((_, chain, variants),) = engine.published
-    assert [name for name, _ in chain][-1] == "withRegistryAuth"
-    built = [dict(variant)["dockerBuild"]["platform"] for variant in variants]
-    assert built == ["linux/amd64", "linux/arm64"]
-
-
-@anyio
-async def test_an_image_that_cannot_be_pushed_is_an_error_with_advice(
-    engine: FakeEngine, assay: Callable[..., Assay]
-) -> None:
-    engine.unreachable = True
-    password = dag.set_secret("password", SECRET)
-    main = assay(registry="reg.example/income:v1", registry_username="ada", registry_password=password)
-    await (await main.run()).sync()
-    report = written(engine, "package")
-    assert (report["status"], report["exit_code"]) == ("error", 5)
-    assert "was not published: 401 Unauthorized" in report["message"]
-    assert "--registry-password" in report["message"]
-    assert SECRET not in report["message"]
-    assert "deploy" not in by_stage(engine)
-
-
-@anyio
-async def test_the_image_is_weighed(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    await assay().full()
-    done = by_stage(engine)["package"]
-    assert done.env["ASSAY_IMAGE_COMPRESSED_BYTES"] == "150000000"
-    assert '"rootfs"' in done.mounts[done.env["ASSAY_IMAGE_ROOT"]]
-
-
-@anyio
-async def test_a_rejected_image_is_not_published(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    engine.outcomes["package"] = ("failed", 3)
-    await assay(registry="reg.example/income:v1").run()
-    assert engine.published == []
-
-
 @anyio
 async def test_readers_of_a_failed_stage_are_left_out(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["model-validate"] = ("failed", 3)

@@ -18,6 +18,7 @@ FETCHED = "/fetched"
 SEARCHES = "/searches"
 """Where the trials of a search for parameters are kept, in a cache volume."""
 
+_KEY = "/run/secrets/signing_key"
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -59,6 +60,8 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = _with_data_secrets(settings, container)
     if step.stage == "train":
         container = _with_training(settings, container)
+    if step.stage == "register":
+        container = _with_signing(settings, container)
     return with_run(settings, container, pure=True) if step.pure else with_store(settings, container)
 
 
@@ -83,6 +86,16 @@ def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagge
         if secret:
             path = f"/run/secrets/{name.lower()}"
             container = container.with_mounted_secret(path, secret).with_env_variable(name, path)
+    return container
+
+
+def _with_signing(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """The private key as a file that only the exec sees."""
+    if settings.signing_key:
+        container = container.with_mounted_secret(_KEY, settings.signing_key)
+        container = container.with_env_variable("ASSAY_SIGNING_KEY", _KEY)
+    if settings.signing_password:
+        container = container.with_secret_variable("ASSAY_SIGNING_PASSWORD", settings.signing_password)
     return container
 
 

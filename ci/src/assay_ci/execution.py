@@ -8,7 +8,7 @@ import dagger
 from dagger import dag
 from opentelemetry import trace
 
-from assay_ci import containers, image
+from assay_ci import containers, image, supply
 from assay_ci.plan import Plan, Step
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
@@ -98,10 +98,12 @@ class Execution:
         if not run.passed or not self.settings.registry:
             return run
         try:
-            reference = await image.publish(self.settings, bundle, built)
+            published = await image.publish(self.settings, bundle, built)
         except dagger.QueryError as error:
             return _made(step, "error", 5, _unpublished(self.settings, error), self.settings.run_id)
-        return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference))
+        reference, note = await supply.frozen(self.settings, published)
+        container = container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference)
+        return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_NOTE", note))
 
     async def _with_versions(
         self, step: Step, inputs: dagger.Directory, container: dagger.Container

@@ -52,5 +52,8 @@ def reported(settings: Settings, plan: Plan, runs: dict[str, StageRun], *options
     for name, run in runs.items():
         folder = folder.with_directory(name, run.folder)
     container = containers.with_run(settings, containers.toolkit(settings), pure=False)
-    container = container.with_env_variable("ASSAY_COMMIT", settings.commit).with_directory("/run", folder)
+    facts = {"ASSAY_COMMIT": settings.commit, "ASSAY_IMAGE": settings.image, "ASSAY_RUN_URL": settings.run_url}
+    for name, value in facts.items():
+        container = container.with_env_variable(name, value)
+    container = container.with_directory("/run", folder)
     return container.with_exec(["python", "-m", "assay", "report", "/run", "--plan", "/run/plan.json", *options])

@@ -6,12 +6,12 @@ from typing import Annotated
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, function, object_type
 
-from assay_ci import containers, image
+from assay_ci import containers, image, supply
 from assay_ci.flow import one_stage, planned, whole_run
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
-_CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirements*.txt"]
+_CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirements*.txt", "!**/*.pub"]
 _DATA = ["!data/**", "!gx/**", "!**/*.dvc", "!.dvc/config", "!**/dvc.yaml", "!**/dvc.lock"]
 _UPLOADED = ["**", *_CODE, *_DATA]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
@@ -44,23 +44,32 @@ class Assay:
     registry: Annotated[str, Doc("Where to publish the image, host/repository[:tag]; empty: it is not published")] = ""
     registry_username: Annotated[str, Doc("User at the registry")] = ""
     registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
+    registry_http: Annotated[bool, Doc("The registry speaks plain http; the engine has to know it too")] = False
     platforms: Annotated[str, Doc("Publish for these, linux/amd64,linux/arm64; empty: for the engine's own")] = ""
+    signing_key: Annotated[dagger.Secret | None, Doc("Private key (PEM) that register signs the model with")] = None
+    signing_password: Annotated[dagger.Secret | None, Doc("What that key is encrypted with")] = None
     data_credentials: Annotated[
         dagger.Secret | None, Doc("Lines NAME=VALUE: environment for reading remote data, as its provider names it")
     ] = None
     dvc_config: Annotated[dagger.Secret | None, Doc("What `dvc remote modify --local` wrote: .dvc/config.local")] = None
     commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
     user: Annotated[str, Doc("Who starts this, noted with the model version")] = ""
+    run_url: Annotated[str, Doc("Address of the CI run, noted in the provenance as the builder")] = ""
 
     @function(cache="never")
     async def full(self, trigger: Trigger = "") -> str:
         """Run the stages of a trigger and give the table of the run; fails, with that table, when a stage does."""
-        return await (await whole_run(self._settings(), trigger, "--exit-code")).stdout()
+        settings = self._settings()
+        run = await whole_run(settings, trigger, "--exit-code")
+        return await run.stdout() + await supply.attested(settings, run)
 
     @function(cache="never")
     async def run(self, trigger: Trigger = "") -> dagger.Directory:
         """Run the stages of a trigger and give all that they left, also when one failed: run.json, report.html."""
-        return (await whole_run(self._settings(), trigger)).directory("/run")
+        settings = self._settings()
+        run = await whole_run(settings, trigger)
+        told, folder = await supply.attested(settings, run), run.directory("/run")
+        return folder.with_new_file("attested.txt", told) if told else folder
 
     @function
     async def plan(self, trigger: Trigger = "") -> str:

@@ -19,10 +19,14 @@ class Settings:
     registry: str
     registry_username: str
     registry_password: dagger.Secret | None
+    registry_http: bool
     platforms: str
+    signing_key: dagger.Secret | None
+    signing_password: dagger.Secret | None
     data_credentials: dagger.Secret | None
     dvc_config: dagger.Secret | None
     commit: str
     user: str
+    run_url: str
     image: str = ""
     run_id: str

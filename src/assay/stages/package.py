@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 # set by whoever builds the image, which is not this stage: it has no container engine
-_URL, _REFERENCE = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE"
+_URL, _REFERENCE, _NOTE = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE", "ASSAY_IMAGE_NOTE"
 _COMPRESSED = "ASSAY_IMAGE_COMPRESSED_BYTES"
 _SKIPPED = "image: skipped, no container engine"
 _WARM_UP, _REQUESTS = 20, 100
@@ -57,7 +57,7 @@ def run(context: Context) -> Outcome:
         "model_digest": about["model_digest"],
         "reference": reference,
         "built": built,
-        "note": "" if built else _SKIPPED,
+        "note": os.environ.get(_NOTE, "") if built else _SKIPPED,
     }
     write_json(context.output("image"), image)
     root = os.environ.get(ROOT_VARIABLE)

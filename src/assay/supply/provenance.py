@@ -103,6 +103,8 @@ def _dependencies(run: RunReport, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _builder(builder: str) -> str:
+    if told := os.environ.get("ASSAY_RUN_URL"):
+        return told
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, number = (os.environ.get(name) for name in names)
     if server and repository and number:
