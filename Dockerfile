@@ -27,12 +27,16 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
 RUN --mount=type=bind,from=dependencies,source=/opt/venv,target=/mnt/venv \
     cp --archive /mnt/venv /opt/venv && touch --date=@0 /opt
 RUN --mount=type=bind,target=/mnt/bundle \
-    cp --recursive /mnt/bundle/assay /mnt/bundle/project /app && find /app -exec touch --date=@0 {} +
+    cp --recursive /mnt/bundle/assay /mnt/bundle/project /app \
+ && { PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash /app || true; } \
+ && find /app -exec touch --date=@0 {} +
 RUN --mount=type=bind,target=/mnt/bundle \
     cp --recursive /mnt/bundle/model* /mnt/bundle/*.json /app && find /app -exec touch --date=@0 {} +
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
+# so that a read-only container has a place for its predictions
+VOLUME /var/log/assay
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]

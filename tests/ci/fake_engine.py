@@ -157,7 +157,7 @@ class FakeEngine:
             self.published.append((args["address"], chain, variants))
             return f"{args['address']}@sha256:{'0' * 64}"
         if name == "entries":
-            if "directory" in dict(chain) and dict(chain)["directory"]["path"] == "/run":
+            if "directory" in dict(chain) and dict(chain)["directory"]["path"] == "/results":
                 return ["run.json", "provenance.json"]
             return ["Dockerfile"] if self.stable else []
         if name == "glob":
@@ -187,7 +187,7 @@ class FakeEngine:
         return next((text for word, text in said.items() if word in done.args), "the run's table\n")
 
     def _contents(self, chain: Chain) -> str:
-        if chain[-1][1]["path"] == "/run/package/image.json":
+        if chain[-1][1]["path"] == "/results/package/image.json":
             return json.dumps({"reference": "reg.example/income:v1@sha256:frozen"})
         done = self._exec(chain)
         stage = done.args[done.args.index("stage") + 1]

@@ -45,7 +45,7 @@ async def test_the_images_papers_are_attached_to_it(engine: FakeEngine, assay: C
     assert (await main.full()).endswith("image: reg.example/income:v1@sha256:frozen\nattached\n")
     freeze, attest = (next(e for e in engine.execs if word in e.args) for word in ("freeze", "attest"))
     assert freeze.args[-1].startswith("reg.example/income:v1@sha256:000")
-    assert attest.args[-3:] == ["/run", "--image", "reg.example/income:v1@sha256:frozen"]
+    assert attest.args[-3:] == ["/results", "--image", "reg.example/income:v1@sha256:frozen"]
     for done in (freeze, attest):
         assert "ASSAY_REGISTRY_PASSWORD" in done.secrets
         assert "ASSAY_RUN_ID" in done.env, "never from the cache"

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,58 +123,3 @@ def test_configuration_errors_reach_the_caller(dagger: Dagger) -> None:
         toml.write_text(text)
     assert done.code == 2
     assert 'did you mean "params"?' in done.out + done.err
-
-
-@pytest.mark.usefixtures("first")
-def labels_of(registry: str, name: str) -> dict[str, str]:
-    """The labels of an image, as its registry has them; of the first platform, where it has several."""
-    repository, _, digest = name.partition("@")
-    kinds = ("oci.image.manifest.v1", "oci.image.index.v1", "docker.distribution.manifest.v2")
-    accept = {"Accept": ", ".join(f"application/vnd.{kind}+json" for kind in kinds)}
-
-    def get(path: str) -> Any:
-        request = urllib.request.Request(f"http://{registry}/v2/{repository.partition(':')[0]}/{path}", headers=accept)
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - a registry on this machine
-            return json.load(answer)
-
-    manifest = get(f"manifests/{digest}")
-    if "manifests" in manifest:
-        manifest = get(f"manifests/{manifest['manifests'][0]['digest']}")
-    found: dict[str, str] = get(f"blobs/{manifest['config']['digest']}")["config"]["Labels"]
-    return found
-
-
-def test_the_image_is_pushed_and_answers(dagger: Dagger, tmp_path: Path) -> None:
-    registry = os.environ.get("ASSAY_TEST_REGISTRY", "localhost:5000")
-    address = f"{registry}/assay-test:{os.getpid()}"
-    try:
-        urllib.request.urlopen(f"http://{registry}/v2/", timeout=3).close()
-    except OSError as error:
-        pytest.skip(f"no plain registry at {registry} ({error}); name one with ASSAY_TEST_REGISTRY")
-    pushed = ["--registry", address, "--commit", "c0ffee"]
-    done = dagger.call(*pushed, "package", "output", "export", "--path", str(tmp_path / "out"))
-    assert done.code == 0, done.err[-4000:]
-    image = json.loads((tmp_path / "out/image.json").read_text())
-    assert image["built"] is True
-    assert image["reference"].startswith(f"{address.rsplit(':', 1)[0]}")
-    assert "@sha256:" in image["reference"]
-    labels = labels_of(registry, image["reference"].partition("/")[2])
-    assert labels["org.opencontainers.image.revision"] == "c0ffee"
-    assert labels["org.opencontainers.image.title"].startswith("income")
-    assert labels["assay.model-digest"] == image["model_digest"]
-    asked = (
-        "import json, urllib.request as u\n"
-        "rows = json.load(open('/samples.json'))\n"
-        "body = {'records': [dict(zip(rows['columns'], row)) for row in rows['records'][:3]]}\n"
-        "kind = {'content-type': 'application/json'}\n"
-        "request = u.Request('http://model:8080/predict', json.dumps(body).encode(), kind)\n"
-        "print(json.load(u.urlopen(request, timeout=30))['predictions'] == rows['predictions'][:3])\n"
-    )
-    script = tmp_path / "ask.py"
-    script.write_text(asked)
-    answered = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("ask_image.py")), image["reference"], str(script),
-         str(tmp_path / "out/bundle/samples.json")],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert answered.stdout.strip().endswith("True"), answered.stdout + answered.stderr

@@ -35,7 +35,7 @@ async def one_stage(settings: Settings, name: str, *, allow_failure: bool = Fals
 
 
 async def whole_run(settings: Settings, trigger: str, *options: str) -> dagger.Container:
-    """Run the stages of `trigger`; gives the container that wrote run.json, run.md and report.html to /run."""
+    """Run the stages of `trigger`; gives the container that wrote run.json, run.md and report.html to /results."""
     plan = Plan.parse(await planned(settings, ["--trigger", trigger, "--format", "json"]).stdout())
     settings = await _with_image(settings)
     return reported(settings, plan, await Execution(settings, plan).run(), *options)
@@ -55,5 +55,7 @@ def reported(settings: Settings, plan: Plan, runs: dict[str, StageRun], *options
     facts = {"ASSAY_COMMIT": settings.commit, "ASSAY_IMAGE": settings.image, "ASSAY_RUN_URL": settings.run_url}
     for name, value in facts.items():
         container = container.with_env_variable(name, value)
-    container = container.with_directory("/run", folder)
-    return container.with_exec(["python", "-m", "assay", "report", "/run", "--plan", "/run/plan.json", *options])
+    container = container.with_directory("/results", folder)
+    return container.with_exec(
+        ["python", "-m", "assay", "report", "/results", "--plan", "/results/plan.json", *options]
+    )

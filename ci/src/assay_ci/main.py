@@ -68,7 +68,7 @@ class Assay:
         """Run the stages of a trigger and give all that they left, also when one failed: run.json, report.html."""
         settings = self._settings()
         run = await whole_run(settings, trigger)
-        told, folder = await supply.attested(settings, run), run.directory("/run")
+        told, folder = await supply.attested(settings, run), run.directory("/results")
         return folder.with_new_file("attested.txt", told) if told else folder
 
     @function

@@ -26,18 +26,18 @@ async def attested(settings: Settings, run: dagger.Container) -> str:
 
     Args:
         settings: Where the registry is.
-        run: The container that wrote run.json and the provenance to /run.
+        run: The container that wrote run.json and the provenance to /results.
 
     Returns:
         Empty where the run published nothing.
     """
-    if not settings.registry or _PAPERS not in await run.directory("/run").entries():
+    if not settings.registry or _PAPERS not in await run.directory("/results").entries():
         return ""
-    image = json.loads(await run.file("/run/package/image.json").contents())
+    image = json.loads(await run.file("/results/package/image.json").contents())
     if not image["reference"]:
         return ""
-    container = containers.toolkit(settings, "attest").with_mounted_directory("/run", run.directory("/run"))
-    done = _asked(settings, container, ["attest", "/run", "--image", image["reference"]])
+    container = containers.toolkit(settings, "attest").with_mounted_directory("/results", run.directory("/results"))
+    done = _asked(settings, container, ["attest", "/results", "--image", image["reference"]])
     told = await (done.stderr() if await done.exit_code() else done.stdout())
     return f"image: {image['reference']}\n{told}"
 
