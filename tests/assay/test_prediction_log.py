@@ -10,7 +10,9 @@ import pytest
 
 from assay.errors import ArtifactError
 from assay.serving import log as module
+from assay.serving import logfiles
 from assay.serving.log import PredictionLog, failed_line, lines_of
+from assay.serving.logfiles import LogSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +56,7 @@ def test_a_failed_request_is_one_line_of_the_same_keys() -> None:
 
 
 def test_everything_is_written_by_the_end(tmp_path: Path) -> None:
-    with PredictionLog(tmp_path / "new" / "folder") as log:
+    with PredictionLog(LogSettings(folder=tmp_path / "new" / "folder")) as log:
         for number in range(5):
             log.add([{"id": str(number), "text": "Grüße\n\u2028"}])
     found = _written(tmp_path / "new" / "folder")
@@ -68,7 +70,7 @@ def _add_many(log: PredictionLog, name: str) -> None:
 
 
 def test_many_threads_never_mix_their_lines(tmp_path: Path) -> None:
-    with PredictionLog(tmp_path) as log:
+    with PredictionLog(LogSettings(folder=tmp_path)) as log:
         threads = [threading.Thread(target=_add_many, args=(log, name)) for name in "abcd"]
         for thread in threads:
             thread.start()
@@ -79,14 +81,14 @@ def test_many_threads_never_mix_their_lines(tmp_path: Path) -> None:
 
 def test_a_full_queue_drops_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CAPACITY", 2)
-    log = PredictionLog(tmp_path)
+    log = PredictionLog(LogSettings(folder=tmp_path))
     for _ in range(5):
         log.add([{"id": "a"}, {"id": "b"}])
     assert log.dropped == 6
 
 
 def test_a_disk_that_fails_later_stops_nobody(tmp_path: Path) -> None:
-    with PredictionLog(tmp_path / "log") as log:
+    with PredictionLog(LogSettings(folder=tmp_path / "log")) as log:
         shutil.rmtree(tmp_path / "log")
         log.add([{"id": "a"}])
     assert log.dropped == 1
@@ -95,13 +97,13 @@ def test_a_disk_that_fails_later_stops_nobody(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="prediction log cannot be written"):
-        PredictionLog(tmp_path / "file")
+        PredictionLog(LogSettings(folder=tmp_path / "file"))
 
 
 def test_every_day_has_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     days = iter([dt.date(2026, 1, 31), dt.date(2026, 1, 31), dt.date(2026, 2, 1)])
-    log = PredictionLog(tmp_path)
-    monkeypatch.setattr(module, "today", lambda: next(days))
+    log = PredictionLog(LogSettings(folder=tmp_path))
+    monkeypatch.setattr(logfiles, "today", lambda: next(days))
     log._write([{"id": "a"}])
     log._write([{"id": "b"}])
     log._write([{"id": "c"}])

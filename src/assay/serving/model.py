@@ -6,19 +6,20 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from assay import artifacts, callables
 from assay.errors import ArtifactError
 from assay.models import modelfolder, rows
 from assay.models.pyfunc import last_step
 from assay.serving.batching import split
 from assay.serving.frames import Frames
-from assay.serving.schema import Refused, Requests
+from assay.serving.refusal import refused
+from assay.serving.schema import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    import numpy as np
 
 # families whose `predict` is the class of the largest probability: asking them once halves the time of a request
 _LARGEST_WINS = frozenset({"HistGradientBoostingClassifier", "RandomForestClassifier", "ExtraTreesClassifier"})
@@ -39,6 +40,7 @@ class Served:
         requests: Reads request bodies.
         frames: Makes the model's frame of records.
         model: The estimator.
+        typical: Deciles of what it predicts for its samples; empty for classes.
         rows_are_independent: A row's prediction is the same, bit for bit, whatever other rows are asked with it.
     """
 
@@ -49,6 +51,7 @@ class Served:
     requests: Requests
     frames: Frames
     model: Any
+    typical: Sequence[float] = ()
     rows_are_independent: bool = False
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
@@ -60,7 +63,7 @@ class Served:
         try:
             frame = self.frames.build(records)
         except (ArtifactError, ValueError, TypeError, OverflowError) as error:
-            raise Refused(422, [{"field": "records", "problem": str(error)}]) from None
+            raise refused(422, str(error), "records") from None
         shares = self.model.predict_proba(frame) if self.labels is not None else None
         found = self._largest(shares) if shares is not None and _largest_wins(self.model) else self.model.predict(frame)
         predictions = [rows.to_json(value) for value in found.tolist()]
@@ -95,7 +98,8 @@ def load(bundle: Path) -> Served:
         frames=Frames(modelfolder.columns(folder)),
         model=model,
     )
-    return replace(served, rows_are_independent=_warm_up(served, bundle))
+    independent, typical = _warm_up(served, bundle)
+    return replace(served, rows_are_independent=independent, typical=typical)
 
 
 def rows_of(values: Any) -> list[Any]:  # noqa: ANN401 - an array or a list
@@ -115,12 +119,12 @@ def _about(bundle: Path) -> dict[str, Any]:
     return about
 
 
-def _warm_up(served: Served, bundle: Path) -> bool:
+def _warm_up(served: Served, bundle: Path) -> tuple[bool, list[float]]:
     path = bundle / "samples.json"
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
         records = [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"][:_COMPARED]]
-        return _independent(served, records)
+        return _independent(served, records), _deciles(served, samples["predictions"])
     except Exception as error:
         what = f"the model cannot predict the first of its samples: {type(error).__name__}: {error}"
         raise ArtifactError(what, where=str(path), next="make the bundle again: assay run --until package") from error
@@ -133,6 +137,13 @@ def _independent(served: Served, records: list[dict[str, Any]]) -> bool:
         split(served.predict(together), [[record] for record in together]) == alone
         for together, alone in ((records[:3], single[:3]), (records * 4, single * 4))
     )
+
+
+def _deciles(served: Served, predictions: list[Any]) -> list[float]:
+    if served.labels is not None:
+        return []
+    found: list[float] = np.unique(np.quantile(np.array(predictions, dtype=float), np.linspace(0, 1, 11))).tolist()
+    return found
 
 
 def _largest_wins(model: object) -> bool:
