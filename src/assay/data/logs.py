@@ -65,7 +65,7 @@ def read_logs(folder: Path, since: dt.datetime) -> Logs:
 
 
 def _requests(lines: Sequence[Mapping[str, Any]]) -> int:
-    return round(sum(1 / line.get("sample", 1) for line in lines))
+    return round(sum(1 / float(line.get("sample", 1)) for line in lines))
 
 
 def _lines(folder: Path) -> Iterator[str]:

@@ -44,5 +44,5 @@ class Headers:
 
 
 def _endpoint(scope: Scope) -> str:
-    # the pattern, not the path, which can be any of endlessly many
-    return str(getattr(scope.get("route"), "path", "other"))
+    # the name of what answers, not the path, which can be any of endlessly many
+    return str(getattr(scope.get("endpoint"), "__name__", "other"))

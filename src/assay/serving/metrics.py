@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Histogram, Info, ProcessCollector, generate_latest
+import numpy as np
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client import Counter as Counted
 from prometheus_client.core import CounterMetricFamily
 
@@ -15,6 +23,8 @@ if TYPE_CHECKING:
     from assay.serving.log import PredictionLog
     from assay.serving.model import Served
 
+# a second series for each, of when it began, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000, 10_000)
 
@@ -39,7 +49,7 @@ class Meter:
         )
         self._rows = Counted("assay_predicted_rows_total", "Rows predicted.", registry=registry)
         self.batch = Histogram("assay_batch_rows", "Rows asked together.", buckets=_ROWS, registry=registry)
-        self._values = _Labels(registry) if served.labels is not None else _Values(registry, served.typical)
+        self._values = _Values(registry, served.examples) if served.is_regressor else _Labels(registry)
         if journal:
             registry.register(_Dropped(journal))
 
@@ -68,9 +78,9 @@ class _Labels:
 
 
 class _Values:
-    def __init__(self, registry: CollectorRegistry, typical: Sequence[float]) -> None:
+    def __init__(self, registry: CollectorRegistry, examples: Sequence[float]) -> None:
         text = "Values predicted; the buckets are deciles of the holdout."
-        buckets = sorted({*typical, float("inf")})
+        buckets = [*np.unique(np.quantile(examples, np.linspace(0, 1, 11))).tolist(), np.inf]
         self._observed = Histogram("assay_prediction_value", text, buckets=buckets, registry=registry)
 
     def add(self, predictions: Sequence[Any]) -> None:

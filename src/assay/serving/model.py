@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from assay import artifacts, callables
 from assay.errors import ArtifactError
 from assay.models import modelfolder, rows
@@ -20,6 +18,8 @@ from assay.serving.schema import Requests
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import numpy as np
 
 # families whose `predict` is the class of the largest probability: asking them once halves the time of a request
 _LARGEST_WINS = frozenset({"HistGradientBoostingClassifier", "RandomForestClassifier", "ExtraTreesClassifier"})
@@ -40,7 +40,8 @@ class Served:
         requests: Reads request bodies.
         frames: Makes the model's frame of records.
         model: The estimator.
-        typical: Deciles of what it predicts for its samples; empty for classes.
+        examples: What it predicted for its samples.
+        is_regressor: Its predictions are numbers, not classes.
         rows_are_independent: A row's prediction is the same, bit for bit, whatever other rows are asked with it.
     """
 
@@ -51,7 +52,8 @@ class Served:
     requests: Requests
     frames: Frames
     model: Any
-    typical: Sequence[float] = ()
+    examples: Sequence[Any] = ()
+    is_regressor: bool = False
     rows_are_independent: bool = False
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
@@ -98,8 +100,11 @@ def load(bundle: Path) -> Served:
         frames=Frames(modelfolder.columns(folder)),
         model=model,
     )
-    independent, typical = _warm_up(served, bundle)
-    return replace(served, rows_are_independent=independent, typical=typical)
+    independent, examples = _warm_up(served, bundle)
+    # a classifier without probabilities is one too, whatever its labels are
+    numbers = about.get("task") == "regression" or all(isinstance(value, float) for value in examples)
+    is_regressor = served.labels is None and numbers
+    return replace(served, rows_are_independent=independent, examples=examples, is_regressor=is_regressor)
 
 
 def rows_of(values: Any) -> list[Any]:  # noqa: ANN401 - an array or a list
@@ -119,12 +124,12 @@ def _about(bundle: Path) -> dict[str, Any]:
     return about
 
 
-def _warm_up(served: Served, bundle: Path) -> tuple[bool, list[float]]:
+def _warm_up(served: Served, bundle: Path) -> tuple[bool, list[Any]]:
     path = bundle / "samples.json"
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
         records = [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"][:_COMPARED]]
-        return _independent(served, records), _deciles(served, samples["predictions"])
+        return _independent(served, records), list(samples["predictions"])
     except Exception as error:
         what = f"the model cannot predict the first of its samples: {type(error).__name__}: {error}"
         raise ArtifactError(what, where=str(path), next="make the bundle again: assay run --until package") from error
@@ -137,13 +142,6 @@ def _independent(served: Served, records: list[dict[str, Any]]) -> bool:
         split(served.predict(together), [[record] for record in together]) == alone
         for together, alone in ((records[:3], single[:3]), (records * 4, single * 4))
     )
-
-
-def _deciles(served: Served, predictions: list[Any]) -> list[float]:
-    if served.labels is not None:
-        return []
-    found: list[float] = np.unique(np.quantile(np.array(predictions, dtype=float), np.linspace(0, 1, 11))).tolist()
-    return found
 
 
 def _largest_wins(model: object) -> bool:

@@ -13,6 +13,8 @@ from assay.serving.limits import LAST_CALL_SECONDS, MAX_HEAD_BYTES, REQUEST_SECO
 if TYPE_CHECKING:
     import asyncio
 
+_HEAD_TOO_LARGE = http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
 
 class GuardedProtocol(HttpToolsProtocol):
     """Ends connections whose request is not there in time, or whose head is too large."""
@@ -40,7 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > MAX_HEAD_BYTES:
-            self._refuse(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._refuse(_HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Start the clock of this request."""
@@ -50,6 +52,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request to the application."""
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            self._refuse(_HEAD_TOO_LARGE)
+            raise ValueError("the parser goes no further")
         self._in_head, self._head = False, 0
         super().on_headers_complete()
         if self._stopping:

@@ -52,7 +52,7 @@ class Tensors:
         """Speak for `served`."""
         self._served = served
         self._inputs = {name: _DATATYPES.get(kind, "BYTES") for name, kind in served.requests.columns.items()}
-        self._datatype = _datatype_of(served.labels)
+        self._datatype = _datatype_of(served)
         self._outputs = ("predict",) if served.labels is None else ("predict", "predict_proba")
 
     def metadata(self) -> dict[str, Any]:
@@ -116,8 +116,10 @@ def _shares(rows: Sequence[Sequence[float]]) -> dict[str, Any]:
     return {"datatype": "FP64", "shape": [len(rows), classes], "data": [share for row in rows for share in row]}
 
 
-def _datatype_of(labels: Sequence[Any] | None) -> str:
-    kinds = {type(label) for label in labels} if labels is not None else {float}
+def _datatype_of(served: Served) -> str:
+    if served.is_regressor:
+        return "FP64"
+    kinds = {type(label) for label in (served.labels or served.examples)}
     return {bool: "BOOL", int: "INT64", float: "FP64"}.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"
 
 
