@@ -15,6 +15,7 @@ from assay.serving.server_process import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from socket import socket
 
 OK = {"age": 30, "hours": 41.5, "pay-rate": 80.0, "job": "smith", "level": 2, "married": True}
 BODY = json.dumps({"records": [OK]}).encode()
@@ -38,29 +39,19 @@ def _ask_until_refused(url: str, number: int, seen: Seen, *, keep: bool) -> None
             seen.refused += 1
             return
         request_id = f"{number}-{count}"
-        status, _ = _exchange(open_, wire.post(BODY, x_request_id=request_id))
+        status, _, ends = _exchange(open_, wire.post(BODY, x_request_id=request_id))
         (seen.answered if status == 200 else seen.lost).append(request_id)
-        if not keep or not status or _ended(open_):
+        if ends or not keep:
             open_.close()
             open_ = None
 
 
-def _exchange(open_: wire.socket.socket, request: bytes) -> tuple[int, object]:
+def _exchange(open_: socket, request: bytes) -> tuple[int, object, bool]:
     try:
         open_.sendall(request)
     except OSError:
-        return 0, None
-    return wire.answer(open_)
-
-
-def _ended(open_: wire.socket.socket) -> bool:
-    open_.setblocking(False)
-    try:
-        return not open_.recv(1)
-    except BlockingIOError:
-        return False
-    finally:
-        open_.settimeout(20)
+        return 0, None, True
+    return wire.answer_and_end(open_)
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["kept-connections", "a-connection-each"])

@@ -45,6 +45,11 @@ def ask(url: str, *parts: bytes) -> tuple[int, Any]:
 
 def answer(wire: socket.socket) -> tuple[int, Any]:
     """Status and JSON body of the next answer; (0, None) where the connection ends without any."""
+    return answer_and_end(wire)[:2]
+
+
+def answer_and_end(wire: socket.socket) -> tuple[int, Any, bool]:
+    """The same, and whether it is the last one on this connection."""
     received = b""
     try:
         while b"\r\n\r\n" not in received:
@@ -54,8 +59,8 @@ def answer(wire: socket.socket) -> tuple[int, Any]:
         while len(body) < length:
             body += _more(wire)
     except OSError:
-        return 0, None
-    return int(top.split()[1]), json.loads(body)
+        return 0, None, True
+    return int(top.split()[1]), json.loads(body), b"connection: close" in top.lower()
 
 
 def is_closed(wire: socket.socket) -> bool:

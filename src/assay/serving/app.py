@@ -80,6 +80,9 @@ def _add_state(app: FastAPI, served: Served, meter: Meter) -> None:
         """The process answers."""
         return {"status": "alive"}
 
+    # the names that MLflow's clients and SageMaker ask for it
+    @app.get("/ping", include_in_schema=False)
+    @app.get("/health", include_in_schema=False)
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         """The model is loaded, and the server is not about to end."""

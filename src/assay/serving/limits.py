@@ -13,3 +13,4 @@ PREDICT_SECONDS: Final = 30.0
 # after SIGTERM: for what is in flight, and for what is on its way over a connection that looks idle
 GRACE_SECONDS: Final = 30
 LAST_CALL_SECONDS: Final = 0.3
+LATE_SECONDS: Final = 0.05

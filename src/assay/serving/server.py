@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import logging
 import signal
@@ -12,10 +14,11 @@ import uvicorn
 
 from assay.errors import ConfigError
 from assay.serving.app import make_app
-from assay.serving.limits import GRACE_SECONDS, PREDICT_SECONDS
+from assay.serving.limits import GRACE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
 from assay.serving.protocol import GuardedProtocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -50,7 +53,37 @@ def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: 
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again after its shutdown; an orderly end must be exit code 0
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Answers everybody whom the kernel let in before it stopped to listen; uvicorn would reset who still queues."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take in who queues, then stop."""
+        loop = asyncio.get_running_loop()
+        taken = [loop.connect_accepted_socket(self._protocol, one) for one in _queued(sockets or [])]
+        late = asyncio.gather(*taken, return_exceptions=True)
+        # those that are connected only after uvicorn told all others
+        loop.call_later(LATE_SECONDS, self._tell)
+        await super().shutdown(sockets)
+        await late
+
+    def _protocol(self) -> GuardedProtocol:
+        return GuardedProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    def _tell(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+
+def _queued(sockets: list[socket.socket]) -> Iterator[socket.socket]:
+    for listening in sockets:
+        with contextlib.suppress(OSError):
+            while True:
+                one = listening.accept()[0]
+                one.setblocking(False)
+                yield one
 
 
 def _settled(bundle: Path, log: LogSettings | None, seconds: float) -> FastAPI:
