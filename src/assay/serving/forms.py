@@ -63,7 +63,8 @@ def _split(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON
         raise refused(422, "a name is there twice", f"{where}.columns")
     if not isinstance(data, list) or any(not isinstance(row, list) or len(row) != len(columns) for row in data):
         raise refused(422, "should be a list of rows, each as long as columns", f"{where}.data")
-    return [dict(zip(columns, row, strict=True)) for row in data]
+    # one more is enough to be refused
+    return [dict(zip(columns, row, strict=True)) for row in data[: MAX_ROWS + 1]]
 
 
 def _header(line: list[str]) -> list[str]:

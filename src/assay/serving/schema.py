@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from typing import TYPE_CHECKING, Annotated, Any
 
 import jiter
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 Records = list[dict[str, Any]]
-_SHOWN = 20
+_FORMS = ("records", "columns")
+_SHOWN, _LONGEST = 20, 200
 _PREFIX = "Value error, "
 # most models compute in single precision, where larger numbers are infinite
 _LARGEST = float(np.finfo(np.float32).max)
@@ -53,6 +55,10 @@ _TYPES: dict[str, Any] = {
     "string": StrictStr,
     "datetime": dt.datetime,
 }
+
+
+# after the first bad row, or value, no other is looked at: a body may have a million of them
+_QUICK = Field(max_length=MAX_ROWS, fail_fast=True)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -81,10 +87,10 @@ class Requests:
         """Accept `columns`: each must be there, and any value may be null."""
         self.columns = dict(columns)
         types = {name: _TYPES.get(kind, Any) | None for name, kind in columns.items()}
-        lists = {name: list[kind] for name, kind in types.items()}  # type: ignore[valid-type]
+        lists = {name: Annotated[list[kind], _QUICK] for name, kind in types.items()}  # type: ignore[valid-type]
         row: Any = _strict(types)
         self._row: TypeAdapter[dict[str, Any]] = TypeAdapter(row)
-        self._rows: TypeAdapter[Records] = TypeAdapter(Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)])
+        self._rows: TypeAdapter[Records] = TypeAdapter(Annotated[list[row], Field(min_length=1), _QUICK])
         self._columns: TypeAdapter[dict[str, list[Any]]] = TypeAdapter(_strict(lists))
 
     def predict(self, body: bytes) -> Records:
@@ -95,11 +101,13 @@ class Requests:
         """
         data = parse(body)
         form = "columns" if "columns" in data else "records"
-        problems = [{"field": key, "problem": _unknown(key, ("records", "columns"))} for key in data if key != form]
-        if form not in data:
-            problems.append({"field": form, "problem": "Field required"})
+        problems = [{"field": form, "problem": "Field required"}] if form not in data else []
+        unknown = (key for key in data if key != form)
+        problems += [
+            {"field": _short(key), "problem": _unknown(key, _FORMS)} for key in itertools.islice(unknown, _SHOWN)
+        ]
         if problems:
-            raise Refused(422, problems[:_SHOWN])
+            raise Refused(422, problems)
         return self.from_columns(data[form], form) if form == "columns" else self.from_records(data[form], form)
 
     def from_records(self, data: object, where: str) -> Records:
@@ -108,6 +116,8 @@ class Requests:
         Raises:
             Refused: It is no such thing; the fields named begin with `where`.
         """
+        for number, row in enumerate(data if isinstance(data, list) else ()):
+            self._check_width(row, f"{where}[{number}]")
         try:
             return self._rows.validate_python(data)
         except ValidationError as error:
@@ -119,6 +129,7 @@ class Requests:
         Raises:
             Refused: It is no such thing; the fields named begin with `where`.
         """
+        self._check_width(data, where)
         try:
             lists = self._columns.validate_python(data)
         except ValidationError as error:
@@ -127,7 +138,8 @@ class Requests:
         if len(set(sizes.values())) > 1:
             told = ", ".join(f"{name} {size}" for name, size in sizes.items())
             raise refused(422, f"columns should be equally long, they have rows: {told}", where)
-        _check_rows(next(iter(sizes.values()), 0), where)
+        if not any(sizes.values()):
+            raise refused(422, "there should be at least 1 row", where)
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
     def schema(self) -> dict[str, Any]:
@@ -143,8 +155,14 @@ class Requests:
     def _refusal(self, error: ValidationError, where: str) -> Refused:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
         too_long = any(fault["type"] == "too_long" for fault in errors)
-        problems = [{"field": where + _path(fault["loc"]), "problem": self._problem(fault)} for fault in errors]
-        return Refused(413 if too_long else 422, problems[:_SHOWN])
+        shown = errors[:_SHOWN]
+        problems = [{"field": _short(where + _path(fault["loc"])), "problem": self._problem(fault)} for fault in shown]
+        return Refused(413 if too_long else 422, problems)
+
+    def _check_width(self, fields: object, where: str) -> None:
+        # a fault is found for each field: millions of them would take the server a minute
+        if isinstance(fields, dict) and len(fields) > 2 * len(self.columns) + _SHOWN:
+            raise refused(422, f"{len(fields)} fields, but there are {len(self.columns)} columns", where)
 
     def _problem(self, fault: Mapping[str, Any]) -> str:
         if fault["type"] == "extra_forbidden":
@@ -159,15 +177,12 @@ def _strict(types: Mapping[str, Any]) -> Any:  # noqa: ANN401 - made at run time
     return with_config(ConfigDict(extra="forbid"))(made)
 
 
-def _check_rows(count: int, where: str) -> None:
-    if not count:
-        raise refused(422, "there should be at least 1 row", where)
-    if count > MAX_ROWS:
-        raise refused(413, f"there should be at most {MAX_ROWS} rows, not {count}", where)
-
-
 def _unknown(name: str, known: Collection[str]) -> str:
-    return f"unknown, {did_you_mean(name, known) or 'allowed: ' + ', '.join(known)}"
+    return f"unknown, {did_you_mean(_short(name), known) or 'allowed: ' + ', '.join(known)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _path(location: Sequence[str | int]) -> str:

@@ -23,6 +23,7 @@ _FLOATS = ("FP16", "FP32", "FP64")
 # in JSON a number has no width, so that any of its family will do
 _FAMILIES = {"INT64": (*_INTEGERS, *_FLOATS), "FP64": (*_FLOATS, *_INTEGERS), "BOOL": ("BOOL",), "BYTES": ("BYTES",)}
 _BINARY = ("binary_data", "binary_data_size", "binary_data_output")
+_FEW = Field(max_length=10_000, fail_fast=True)
 
 
 class _Part(BaseModel):
@@ -41,8 +42,8 @@ class _Question(BaseModel):
     model_config = ConfigDict(extra="ignore")
     id: StrictStr | None = None
     parameters: dict[str, Any] = {}
-    inputs: list[_Input]
-    outputs: list[_Part] = []
+    inputs: Annotated[list[_Input], _FEW]
+    outputs: Annotated[list[_Part], _FEW] = []
 
 
 class Tensors:
@@ -78,7 +79,7 @@ class Tensors:
         wanted = [output.name for output in question.outputs] or list(self._outputs)
         for name in wanted:
             if name not in self._outputs:
-                raise refused(422, f"there is no output {name!r}, allowed: {', '.join(self._outputs)}", "outputs")
+                raise refused(422, f"there is no output {name[:100]!r}, allowed: {', '.join(self._outputs)}", "outputs")
         names = [tensor.name for tensor in question.inputs]
         if len(set(names)) < len(names):
             raise refused(422, "an input is there twice", "inputs")
@@ -100,7 +101,7 @@ class Tensors:
         where = f"inputs.{tensor.name}"
         allowed = _FAMILIES[self._inputs.get(tensor.name, "BYTES")]
         if tensor.name in self._inputs and tensor.datatype not in allowed:
-            raise refused(422, f"datatype {tensor.datatype} does not fit, allowed: {', '.join(allowed)}", where)
+            raise refused(422, f"datatype {tensor.datatype[:100]} does not fit, allowed: {', '.join(allowed)}", where)
         if tensor.data is None:
             raise refused(422, "data is required", where)
         one_by_one = len(tensor.shape) == 2 and all(isinstance(row, list) for row in tensor.data)  # noqa: PLR2004
