@@ -14,7 +14,7 @@ import uvicorn
 
 from assay.errors import ConfigError
 from assay.serving.app import make_app
-from assay.serving.limits import GRACE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
+from assay.serving.limits import GRACE_SECONDS, KEEP_ALIVE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
 from assay.serving.protocol import GuardedProtocol
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: 
         raise ConfigError(f"a prediction cannot be made in {seconds:g} s", where="--timeout", allowed="more than 0")
     app = _settled(bundle, log, seconds)
     config = uvicorn.Config(
-        app, http=GuardedProtocol, ws="none", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        http=GuardedProtocol,
+        ws="none",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     listening = _listen(host, port)
     LOGGER.info("Uvicorn running on http://%s:%d", *listening.getsockname()[:2])
