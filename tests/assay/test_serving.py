@@ -244,3 +244,10 @@ def test_a_model_that_cannot_predict_its_samples_is_not_served(slow_bundle: Path
     small.change(copy / "samples.json", records=[[13.0]])
     with pytest.raises(ArtifactError, match="cannot predict the first of its samples: RuntimeError"):
         load(copy)
+
+
+def test_a_model_that_forgets_rows_is_caught(slow_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = load(slow_bundle)
+    monkeypatch.setattr(served.model, "predict", lambda x: x["x"].to_numpy()[1:])
+    with pytest.raises(ValueError, match="1 predictions for 2 rows"):
+        served.predict([{"x": 0.0}, {"x": 0.1}])

@@ -61,6 +61,7 @@ class Served:
 
         Raises:
             Refused: A value does not fit the model's columns.
+            ValueError: The model did not give one prediction a row.
         """
         try:
             frame = self.frames.build(records)
@@ -68,6 +69,8 @@ class Served:
             raise refused(422, str(error), "records") from None
         shares = self.model.predict_proba(frame) if self.labels is not None else None
         found = self._largest(shares) if shares is not None and _largest_wins(self.model) else self.model.predict(frame)
+        if any(len(part) != len(records) for part in (found, shares) if part is not None):
+            raise ValueError(f"the model gave {len(found)} predictions for {len(records)} rows")
         predictions = [rows.to_json(value) for value in found.tolist()]
         return {"predictions": predictions, "probabilities": None if shares is None else shares.tolist()}
 
