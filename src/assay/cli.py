@@ -108,7 +108,8 @@ def _freeze(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from assay.serving.app import serve
+    from assay.serving.logfiles import LogSettings
+    from assay.serving.server import serve
 
     bundle = arguments.bundle
     if bundle is None:
@@ -116,7 +117,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         from assay.local import newest
 
         bundle = newest(arguments.project, "bundle")
-    serve(bundle, arguments.host, arguments.port, arguments.log)
+    folder, sample, keep = arguments.log, arguments.log_sample, arguments.log_keep
+    log = LogSettings(folder=folder, sample=sample, max_megabytes=arguments.log_max_mb, keep=keep) if folder else None
+    serve(bundle, arguments.host, arguments.port, log, arguments.timeout)
     return Exit.PASSED
 
 
@@ -212,11 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     attached.add_argument("--image", required=True, help="host/repository@sha256:..., as it was published")
     frozen = _add(commands, "freeze", _freeze, "give a published image the date 0, so that equal images are one")
     frozen.add_argument("--image", required=True, help="host/repository[:tag]@sha256:..., as it was published")
-    serve = _add(commands, "serve", _serve, "serve a model until interrupted")
-    serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8080)
-    serve.add_argument("--log", type=Path, help="folder for prediction logs")
+    _add_serve(commands)
     gpu = _add(commands, "gpu", _gpu, "tell whether a GPU can be used here, and why not")
     gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
@@ -233,6 +232,23 @@ def _add(
     parser.set_defaults(command=command)
     parser.add_argument("--project", type=Path, default=Path(), help="the project's folder (default: here)")
     return parser
+
+
+def _add_serve(commands: object) -> None:
+    from assay.serving.limits import PREDICT_SECONDS
+    from assay.serving.logfiles import KEEP, MAX_MEGABYTES
+
+    serve = _add(commands, "serve", _serve, "serve a model until interrupted")
+    serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8080)
+    wait = f"seconds that a request waits for its prediction at most (default: {PREDICT_SECONDS:g})"
+    serve.add_argument("--timeout", type=float, default=PREDICT_SECONDS, help=wait)
+    serve.add_argument("--log", type=Path, help="folder for prediction logs")
+    serve.add_argument("--log-sample", type=float, default=1.0, help="share of the requests to log (default: all)")
+    size = f"begin another file after so many MB (default: {MAX_MEGABYTES:g})"
+    serve.add_argument("--log-max-mb", type=float, default=MAX_MEGABYTES, help=size)
+    serve.add_argument("--log-keep", type=int, default=KEEP, help=f"so many files, the newest (default: {KEEP})")
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:

@@ -168,3 +168,20 @@ def test_only_a_model_whose_rows_are_independent_gets_batches(
     bundle = small.bundle_of(inputs, tmp_path)
     (bundle / "project" / "src" / "test_batching.py").write_text("")
     assert models.load(bundle).rows_are_independent is independent
+
+
+def test_who_waits_no_longer_is_not_asked_for() -> None:
+    async def given_up() -> list[list[int]]:
+        model = Model()
+        with Batcher(model.predict, _kind) as batcher:
+            first = asyncio.create_task(batcher.ask(_rows(1)))
+            await asyncio.sleep(0.05)
+            second, third = [asyncio.create_task(batcher.ask(_rows(number))) for number in (2, 3)]
+            await asyncio.sleep(0.05)
+            second.cancel()
+            await asyncio.sleep(0)
+            model.gate.set()
+            await asyncio.gather(first, third)
+        return model.calls
+
+    assert asyncio.run(given_up()) == [[1], [3]]

@@ -15,8 +15,8 @@ import small
 from assay.errors import ArtifactError
 from assay.models import modelfolder
 from assay.serving.app import make_app
+from assay.serving.limits import MAX_BYTES, MAX_ROWS
 from assay.serving.model import load
-from assay.serving.schema import MAX_BYTES, MAX_ROWS
 from assay.serving.server_process import serving
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_rows_one_by_one_are_predicted_like_many(client: httpx.Client, bundle: P
         pytest.param({"records": [OK | {"age": 30.5}]}, "records[0].age", "whole", id="fraction-for-whole"),
         pytest.param({"records": [OK | {"hours": float("nan")}]}, "records[0].hours", "finite", id="nan"),
         pytest.param({"records": [OK | {"hours": float("inf")}]}, "records[0].hours", "finite", id="infinity"),
-        pytest.param({"records": [OK | {"age": 1e300}]}, "records", "int", id="out-of-range"),
+        pytest.param({"records": [OK | {"age": 1e30}]}, "records", "int", id="out-of-range"),
         pytest.param({"records": [OK | {"job": 3}]}, "records[0].job", "string", id="number-for-text"),
         pytest.param({"records": [OK | {"married": 1}]}, "records[0].married", "boolean", id="number-for-truth"),
         pytest.param({"records": [OK | {"pay-rate": [1]}]}, "records[0].pay-rate", "number", id="list-for-number"),
@@ -135,23 +135,30 @@ def test_too_many_bytes(client: httpx.Client, *, chunked: bool) -> None:
         {"dataframe_records": [OK, OK]},
         {"dataframe_split": {"columns": list(OK)[::-1], "data": [list(OK.values())[::-1]] * 2}},
         {"dataframe_split": {"index": [7, 8], "columns": list(OK), "data": [list(OK.values())] * 2}},
+        {"instances": [OK, OK]},
+        {"inputs": [OK, OK], "params": {"ignored": 1}},
+        {"inputs": {name: [value] * 2 for name, value in OK.items()}},
     ],
-    ids=["records", "split-in-another-order", "split-with-index"],
+    ids=["records", "split-in-another-order", "split-with-index", "instances", "inputs-of-rows", "inputs-of-columns"],
 )
 def test_answers_clients_of_mlflow(client: httpx.Client, body: object) -> None:
     answer = client.post("/invocations", json=body).json()
-    assert answer == client.post("/predict", json={"records": [OK, OK]}).json()
+    assert answer == {"predictions": client.post("/predict", json={"records": [OK, OK]}).json()["predictions"]}
 
 
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"inputs": [[1]]}, "dataframe_records"),
-        ({"dataframe_split": {"columns": ["age"], "data": [[1]]}}, "dataframe_records[0].hours"),
+        ({}, "dataframe_records"),
+        ({"inputs": [OK], "instances": [OK]}, "dataframe_records"),
+        ({"inputs": [[1]]}, "inputs[0]"),
+        ({"inputs": {**{name: [1] for name in OK}, "age": [1, 2.5]}}, "inputs.age[1]"),
+        ({"dataframe_split": {"columns": ["age"], "data": [[1]]}}, "dataframe_split[0].hours"),
+        ({"dataframe_split": {"columns": ["age", "age"], "data": [[1, 1]]}}, "dataframe_split.columns"),
         ({"dataframe_split": {"columns": ["age", "hours"], "data": [[1]]}}, "dataframe_split.data"),
         ({"dataframe_split": 3}, "dataframe_split"),
     ],
-    ids=["inputs", "columns-missing", "ragged", "no-split"],
+    ids=["nothing", "two-forms", "no-rows", "bad-value", "columns-missing", "column-twice", "ragged", "no-split"],
 )
 def test_refuses_what_mlflow_clients_get_wrong(client: httpx.Client, body: object, field: str) -> None:
     answer = client.post("/invocations", json=body)
@@ -237,3 +244,10 @@ def test_a_model_that_cannot_predict_its_samples_is_not_served(slow_bundle: Path
     small.change(copy / "samples.json", records=[[13.0]])
     with pytest.raises(ArtifactError, match="cannot predict the first of its samples: RuntimeError"):
         load(copy)
+
+
+def test_a_model_that_forgets_rows_is_caught(slow_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = load(slow_bundle)
+    monkeypatch.setattr(served.model, "predict", lambda x: x["x"].to_numpy()[1:])
+    with pytest.raises(ValueError, match="1 predictions for 2 rows"):
+        served.predict([{"x": 0.0}, {"x": 0.1}])

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from assay.serving.logfiles import sampled
+from assay.serving.server_process import serving
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -110,3 +113,24 @@ def test_a_model_that_raises(slow_bundle: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
     assert next((line["id"], line["status"]) for line in lines) == ("bad", 500)
     assert "RuntimeError: secret of the model" in (tmp_path / "output").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--log-sample", "2"), ("--log-max-mb", "-1"), ("--log-keep", "0"), ("--timeout", "nan")]
+)
+def test_options_that_make_no_sense(slow_bundle: Path, tmp_path: Path, option: str, value: str) -> None:
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(slow_bundle), "--log", str(tmp_path), option, value]
+    environment = os.environ | {"PYTHONPATH": str(slow_bundle)}
+    run = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert option in run.stderr
+    assert "allowed" in run.stderr
+
+
+def test_the_log_is_a_sample_by_request_id(slow_bundle: Path, tmp_path: Path) -> None:
+    ids = [f"r{number}" for number in range(60)]
+    with serving(slow_bundle, log=tmp_path, options=["--log-sample", "0.3"]) as url, httpx.Client() as client:
+        for request_id in ids:
+            client.post(f"{url}/predict", json={"records": [{"x": 0.0}]}, headers={"x-request-id": request_id})
+    lines = [json.loads(line) for file in tmp_path.iterdir() for line in file.read_text().splitlines()]
+    assert [line["id"] for line in lines] == [request_id for request_id in ids if sampled(request_id, 0.3)]

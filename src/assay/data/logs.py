@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _OK = range(200, 400)
@@ -23,7 +24,7 @@ class Logs:
     """What the logs say.
 
     Attributes:
-        requests: Predictions asked for in the window, answered or not.
+        requests: Predictions asked for in the window, answered or not; of a sample, how many it stands for.
         failed: Of these, how many the server failed to answer: status 500 and above, or 0 for no answer at all.
         broken: Lines that are no log line, whatever their time.
         older: Lines from before the window.
@@ -53,8 +54,8 @@ def read_logs(folder: Path, since: dt.datetime) -> Logs:
             lines.append(entry)
     answered = [line for line in lines if line["status"] in _OK]
     return Logs(
-        requests=len(lines),
-        failed=sum(line["status"] not in _OK and line["status"] not in _REFUSED for line in lines),
+        requests=_requests(lines),
+        failed=_requests([line for line in lines if line["status"] not in _OK and line["status"] not in _REFUSED]),
         broken=broken,
         older=older,
         features=pd.DataFrame([_flat(line["features"]) for line in answered], index=range(len(answered))),
@@ -63,9 +64,14 @@ def read_logs(folder: Path, since: dt.datetime) -> Logs:
     )
 
 
+def _requests(lines: Sequence[Mapping[str, Any]]) -> int:
+    return round(sum(1 / float(line.get("sample", 1)) for line in lines))
+
+
 def _lines(folder: Path) -> Iterator[str]:
     for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8", errors="replace") as file:
+        # the server deletes its oldest files
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
             yield from (line for line in file if line.strip())
 
 
@@ -75,8 +81,9 @@ def _parsed(line: str) -> tuple[Mapping[str, Any] | None, dt.datetime]:
         entry = json.loads(line)
         time = dt.datetime.fromisoformat(entry["ts"])
         whole = type(entry["status"]) is int
+        whole = whole and 0 < entry.get("sample", 1) <= 1
         if entry["status"] in _OK:
-            whole = isinstance(entry["features"], dict) and entry["prediction"] is not None
+            whole = whole and isinstance(entry["features"], dict) and entry["prediction"] is not None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None, never
     # a time without a zone is UTC, as the server writes it

@@ -1,87 +1,46 @@
-"""The HTTP side of the model server: endpoints, limits, shutdown."""
+"""The model server's endpoints."""
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
-import re
-import signal
-import socket
-import time
-import uuid
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from assay.errors import ConfigError
+from assay.serving import forms, v2
 from assay.serving.batching import Batcher
-from assay.serving.log import PredictionLog, failed_line, lines_of
-from assay.serving.schema import MAX_BYTES, Refused
+from assay.serving.exchange import Exchange
+from assay.serving.headers import Headers
+from assay.serving.limits import PREDICT_SECONDS
+from assay.serving.log import PredictionLog
+from assay.serving.metrics import Meter
+from assay.serving.refusal import Refused, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
+    from assay.serving.batching import Answer
+    from assay.serving.logfiles import LogSettings
     from assay.serving.model import Served
+    from assay.serving.schema import Records
 
-LOGGER = logging.getLogger("uvicorn.error")
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_GRACE_SECONDS = 30
-_WENT_AWAY = 499
+_JSON, _CSV = "application/json", "text/csv"
 
 
-def serve(bundle: Path, host: str, port: int, log: Path | None) -> None:
-    """Serve the model in `bundle` until SIGTERM or SIGINT; what is in flight is finished first.
+def make_app(bundle: Path, log: LogSettings | None = None, seconds: float = PREDICT_SECONDS) -> FastAPI:
+    """The server of the model in `bundle`, loaded and warmed up.
 
     Args:
         bundle: Folder that the package stage made.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one, which is named in the line "Uvicorn running on ...".
-        log: Folder for prediction logs; None keeps none.
-
-    Raises:
-        ArtifactError: The bundle is damaged, or the log cannot be written.
-        ConfigError: The address cannot be listened on.
-    """
-    app = _settled(bundle, log)
-    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
-    listening = _listen(host, port)
-    LOGGER.info("Uvicorn running on http://%s:%d", *listening.getsockname()[:2])
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again after its shutdown; an orderly end must be exit code 0
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-def _settled(bundle: Path, log: Path | None) -> FastAPI:
-    # what is loaded now stays: the collector's looks at it cost 0.3 s here, 0.4 s at the end, and pauses in between
-    gc.disable()
-    try:
-        return make_app(bundle, log)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        where, then = f"--host {host} --port {port}", "choose another port, or 0 for a free one"
-        raise ConfigError(f"cannot listen: {error}", where=where, next=then) from None
-
-
-def make_app(bundle: Path, log: Path | None = None) -> FastAPI:
-    """The server of the model in `bundle`, loaded and warmed up.
+        log: Where and how predictions are logged; None keeps none.
+        seconds: A request waits no longer than this for its prediction.
 
     Raises:
         ArtifactError: A byte of the model changed, a file is missing, or the log cannot be written.
@@ -92,7 +51,9 @@ def make_app(bundle: Path, log: Path | None = None) -> FastAPI:
 
     served = load(bundle)
     journal = PredictionLog(log) if log else None
-    batcher = Batcher(served.predict, served.frames.kind if served.rows_are_independent else None)
+    meter = Meter(served, journal)
+    kind = served.frames.kind if served.rows_are_independent else None
+    batcher = Batcher(served.predict, kind, meter.batch.observe)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -103,24 +64,35 @@ def make_app(bundle: Path, log: Path | None = None) -> FastAPI:
 
     app = FastAPI(title=served.name, version=str(served.version), lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.state.ready = False
-    app.add_middleware(_Headers, version=str(served.version))
-    app.add_exception_handler(Refused, _refused)
-    _add_state(app, served)
-    _add_predictions(app, served, batcher, journal)
+    app.add_middleware(Headers, version=str(served.version), meter=meter)
+    app.add_exception_handler(Refused, _told)
+    app.add_exception_handler(HTTPException, _told)
+    exchange = Exchange(served, batcher, meter, journal, seconds)
+    _add_state(app, served, meter)
+    _add_predictions(app, served, exchange)
+    app.router.routes += v2.routes(served, exchange, lambda: app.state.ready)
     return app
 
 
-def _add_state(app: FastAPI, served: Served) -> None:
+def _add_state(app: FastAPI, served: Served, meter: Meter) -> None:
     @app.get("/livez")
     async def livez() -> dict[str, str]:
         """The process answers."""
         return {"status": "alive"}
 
+    # the names that MLflow's clients and SageMaker ask for it
+    @app.get("/ping", include_in_schema=False)
+    @app.get("/health", include_in_schema=False)
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
         """The model is loaded, and the server is not about to end."""
         ready = app.state.ready
         return JSONResponse({"status": "ready" if ready else "stopping"}, 200 if ready else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """What Prometheus reads."""
+        return Response(meter.text(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/metadata")
     async def metadata() -> dict[str, Any]:
@@ -135,82 +107,53 @@ def _add_state(app: FastAPI, served: Served) -> None:
         }
 
 
-def _add_predictions(app: FastAPI, served: Served, batcher: Batcher, journal: PredictionLog | None) -> None:
-    async def answer(request: Request, read: Callable[[bytes], list[dict[str, Any]]]) -> JSONResponse:
-        request_id, start = request.state.id, time.perf_counter()
-        lines: list[dict[str, Any]] = []
-        status = _WENT_AWAY
-        try:
-            records = read(await _body(request))
-            result = await batcher.ask(records)
-            status = 200
-            lines = lines_of(request_id, served.version, records, result, (time.perf_counter() - start) * 1e3)
-        except Refused as refused:
-            status = refused.status
-            raise
-        except ClientDisconnect:
-            return JSONResponse(None, status)
-        except Exception:
-            status = 500
-            LOGGER.exception("request %s: the model raised", request_id)
-            return JSONResponse({"error": "the model raised an error; see the server's log", "id": request_id}, 500)
-        finally:
-            took = (time.perf_counter() - start) * 1e3
-            if journal:
-                journal.add(lines or [failed_line(request_id, served.version, status, took)])
-        return JSONResponse(result | {"version": served.version})
+def _add_predictions(app: FastAPI, served: Served, exchange: Exchange) -> None:
+    requests = served.requests
 
-    body = {"required": True, "content": {"application/json": {"schema": served.requests.schema()}}}
+    def all_of(found: Answer) -> dict[str, Any]:
+        return {**found, "version": served.version}
+
+    predicting = {_JSON: _reader(requests.predict, all_of)}
+    invoking = {
+        _JSON: _reader(partial(forms.from_json, requests), _as_mlflow),
+        _CSV: _reader(partial(forms.from_csv, requests), _as_mlflow),
+    }
+    body = {"required": True, "content": {_JSON: {"schema": requests.schema()}}}
 
     @app.post("/predict", openapi_extra={"requestBody": body})
-    async def predict(request: Request) -> JSONResponse:
-        """One prediction a record; null is a missing value."""
-        return await answer(request, served.requests.predict)
+    async def predict(request: Request) -> Response:
+        """One prediction a row, of `records` or `columns`; null is a missing value."""
+        return await exchange.answer(request, predicting)
 
     @app.post("/invocations")
-    async def invocations(request: Request) -> JSONResponse:
-        """The same for clients of MLflow's scoring server: `dataframe_records` or `dataframe_split`."""
-        return await answer(request, served.requests.invocations)
+    async def invocations(request: Request) -> Response:
+        """The same for clients of MLflow's scoring server, in each of its forms; text/csv too."""
+        return await exchange.answer(request, invoking)
 
     # FastAPI looks for dependencies in each request, a third of what HTTP costs; its own routes describe these two
     quick = {"/predict": predict, "/invocations": invocations}
     app.router.routes[:0] = [Route(path, endpoint, methods=["POST"]) for path, endpoint in quick.items()]
 
 
-async def _body(request: Request) -> bytes:
-    too_large = Refused(413, [{"field": "", "problem": f"the body is larger than {MAX_BYTES:_} bytes"}])
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise too_large
-    return bytes(body)
+def _reader(
+    read: Callable[[bytes], Records], write: Callable[[Answer], dict[str, Any]]
+) -> Callable[[bytes], tuple[Records, Callable[[Answer], dict[str, Any]]]]:
+    return lambda body: (read(body), write)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+def _as_mlflow(found: Answer) -> dict[str, Any]:
+    return {"predictions": found["predictions"]}
+
+
+async def _told(request: Request, error: Exception) -> JSONResponse:
+    headers: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        headers = dict(error.headers or {})
+        error = refused(error.status_code, str(error.detail))
     assert isinstance(error, Refused)  # noqa: S101 - registered for nothing else
-    return JSONResponse({"detail": error.problems, "id": request.state.id}, error.status)
-
-
-class _Headers:
-    """Gives each request an id, and each answer that id and the model's version."""
-
-    def __init__(self, app: ASGIApp, version: str) -> None:
-        self._app = app
-        self._version = (b"x-model-version", version.encode())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        # it goes into a header and the log: anything but a plain id is replaced
-        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["id"] = request_id
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], self._version, (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    if error.status == 408:  # noqa: PLR2004 - the rest of the body would be taken for the next request
+        headers["connection"] = "close"
+    about = {"id": request.state.id}
+    if request.url.path.startswith(v2.PREFIX):
+        return JSONResponse({"error": str(error), **about}, 400 if error.status == 422 else error.status, headers)  # noqa: PLR2004
+    return JSONResponse({"detail": error.problems, **about}, error.status, headers)

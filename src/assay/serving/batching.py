@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ Answer = dict[str, list[Any] | None]
 MAX_ROWS = 1_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Asked:
     records: Records
     kind: Hashable
@@ -35,14 +36,17 @@ class Batcher:
         self,
         predict: Callable[[Sequence[Mapping[str, Any]]], Answer],
         kind: Callable[[Sequence[Mapping[str, Any]]], Hashable] | None,
+        note: Callable[[int], object] = lambda _: None,
     ) -> None:
         """Ask `predict`.
 
         Args:
             predict: From records to lists with an entry a record; may raise.
             kind: What records must have in common to be asked together; None asks each request alone.
+            note: Told how many rows each call of `predict` gets.
         """
         self._predict = predict
+        self._note = note
         self._kind = kind
         self._waiting: deque[_Asked] = deque()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
@@ -63,16 +67,24 @@ class Batcher:
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         kind = self._kind(records) if self._kind else answer
-        self._waiting.append(_Asked(records=records, kind=kind, answer=answer))
+        asked = _Asked(records=records, kind=kind, answer=answer)
+        self._waiting.append(asked)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # nobody waits for it any more
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(asked)
+            raise
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 batch = self._next()
+                self._note(sum(len(asked.records) for asked in batch))
                 results = await loop.run_in_executor(self._worker, self._together, [asked.records for asked in batch])
                 for asked, result in zip(batch, results, strict=True):
                     _give(asked.answer, result)

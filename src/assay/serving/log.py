@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import os
 import queue
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
-from assay.errors import ArtifactError
+from assay.serving.logfiles import LogFiles, sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
+
+    from assay.serving.logfiles import LogSettings
 
 LOGGER = logging.getLogger("uvicorn.error")
 _CAPACITY = 1_000
@@ -61,13 +61,8 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def today() -> dt.date:
-    """The date in UTC."""
-    return dt.datetime.now(dt.UTC).date()
-
-
 class PredictionLog:
-    """Appends lines to `<folder>/predictions-<date>-<process>.jsonl`, a new file each day (UTC).
+    """Writes lines to files, in the order they were added.
 
     A queue holds what is not written yet. Where the disk cannot keep up or is full, lines are dropped and counted:
     predictions go on.
@@ -76,21 +71,17 @@ class PredictionLog:
         dropped: Lines that could not be kept.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Make `folder`.
+    def __init__(self, settings: LogSettings) -> None:
+        """Make the folder and a file in it.
 
         Raises:
             ArtifactError: It cannot be written to.
         """
         self.dropped = 0
-        self._folder = folder
+        self._sample = settings.sample
+        self._files = LogFiles(settings)
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(_CAPACITY)
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._path().touch()
-        except OSError as error:
-            raise ArtifactError(f"the prediction log cannot be written: {error.strerror}", where=str(folder)) from None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -102,11 +93,17 @@ class PredictionLog:
         self._thread.join(_FLUSH_SECONDS)
 
     def add(self, lines: list[dict[str, Any]]) -> None:
-        """Queue `lines`; never waits."""
+        """Queue the `lines` of one request; never waits."""
+        if self._sample < 1:
+            lines = [line | {"sample": self._sample} for line in lines]
         try:
             self._queue.put_nowait(lines)
         except queue.Full:
             self._drop(len(lines), "the disk is too slow")
+
+    def keeps(self, request_id: str) -> bool:
+        """Whether a request belongs to the sample that is logged."""
+        return sampled(request_id, self._sample)
 
     def _write_all(self) -> None:
         more = True
@@ -116,17 +113,14 @@ class PredictionLog:
             more = None not in parts
             self._write([line for part in parts if part for line in part])
 
-    def _write(self, lines: Iterable[dict[str, Any]]) -> None:
-        text = [json.dumps(line, separators=(",", ":"), default=str) for line in lines]
+    def _write(self, lines: Sequence[dict[str, Any]]) -> None:
+        if not lines:
+            return
+        text = "".join(json.dumps(line, separators=(",", ":"), default=str) + "\n" for line in lines)
         try:
-            with self._path().open("ab") as file:
-                file.write("".join(f"{line}\n" for line in text).encode("ascii"))
+            self._files.append(text.encode("ascii"))
         except OSError as error:
-            self._drop(len(text), str(error.strerror))
-
-    def _path(self) -> Path:
-        # the process in the name: servers that share a folder never write into the same file
-        return self._folder / f"predictions-{today()}-{os.getpid()}.jsonl"
+            self._drop(len(lines), str(error.strerror))
 
     def _drop(self, count: int, why: str) -> None:
         if not self.dropped:

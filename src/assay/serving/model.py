@@ -12,7 +12,8 @@ from assay.models import modelfolder, rows
 from assay.models.pyfunc import last_step
 from assay.serving.batching import split
 from assay.serving.frames import Frames
-from assay.serving.schema import Refused, Requests
+from assay.serving.refusal import refused
+from assay.serving.schema import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,8 @@ class Served:
         requests: Reads request bodies.
         frames: Makes the model's frame of records.
         model: The estimator.
+        examples: What it predicted for its samples.
+        is_regressor: Its predictions are numbers, not classes.
         rows_are_independent: A row's prediction is the same, bit for bit, whatever other rows are asked with it.
     """
 
@@ -49,6 +52,8 @@ class Served:
     requests: Requests
     frames: Frames
     model: Any
+    examples: Sequence[Any] = ()
+    is_regressor: bool = False
     rows_are_independent: bool = False
 
     def predict(self, records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
@@ -56,13 +61,16 @@ class Served:
 
         Raises:
             Refused: A value does not fit the model's columns.
+            ValueError: The model did not give one prediction a row.
         """
         try:
             frame = self.frames.build(records)
         except (ArtifactError, ValueError, TypeError, OverflowError) as error:
-            raise Refused(422, [{"field": "records", "problem": str(error)}]) from None
+            raise refused(422, str(error), "records") from None
         shares = self.model.predict_proba(frame) if self.labels is not None else None
         found = self._largest(shares) if shares is not None and _largest_wins(self.model) else self.model.predict(frame)
+        if any(len(part) != len(records) for part in (found, shares) if part is not None):
+            raise ValueError(f"the model gave {len(found)} predictions for {len(records)} rows")
         predictions = [rows.to_json(value) for value in found.tolist()]
         return {"predictions": predictions, "probabilities": None if shares is None else shares.tolist()}
 
@@ -95,7 +103,11 @@ def load(bundle: Path) -> Served:
         frames=Frames(modelfolder.columns(folder)),
         model=model,
     )
-    return replace(served, rows_are_independent=_warm_up(served, bundle))
+    independent, examples = _warm_up(served, bundle)
+    # a classifier without probabilities is one too, whatever its labels are
+    numbers = about.get("task") == "regression" or all(isinstance(value, float) for value in examples)
+    is_regressor = served.labels is None and numbers
+    return replace(served, rows_are_independent=independent, examples=examples, is_regressor=is_regressor)
 
 
 def rows_of(values: Any) -> list[Any]:  # noqa: ANN401 - an array or a list
@@ -115,12 +127,12 @@ def _about(bundle: Path) -> dict[str, Any]:
     return about
 
 
-def _warm_up(served: Served, bundle: Path) -> bool:
+def _warm_up(served: Served, bundle: Path) -> tuple[bool, list[Any]]:
     path = bundle / "samples.json"
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
         records = [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"][:_COMPARED]]
-        return _independent(served, records)
+        return _independent(served, records), list(samples["predictions"])
     except Exception as error:
         what = f"the model cannot predict the first of its samples: {type(error).__name__}: {error}"
         raise ArtifactError(what, where=str(path), next="make the bundle again: assay run --until package") from error

@@ -17,7 +17,7 @@ from assay.errors import ArtifactError
 from assay.watch import die_with_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _ADDRESS = re.compile(r"running on (http://[0-9.]+:[0-9]+)")
 # a proxy that the environment names has no way to this machine's loopback interface
@@ -29,13 +29,16 @@ _STOP_SECONDS = 35.0
 
 
 @contextlib.contextmanager
-def serving(bundle: Path, *, log: Path | None = None, timeout: float = 60.0) -> Iterator[str]:
+def serving(
+    bundle: Path, *, log: Path | None = None, timeout: float = 60.0, options: Sequence[str] = ()
+) -> Iterator[str]:
     """Serve `bundle` on a free port of the loopback interface.
 
     Args:
         bundle: Folder that the package stage made; its own copy of the toolkit runs, where it has one.
         log: Folder for its prediction logs.
         timeout: Seconds it may take to get ready.
+        options: More for `assay serve`.
 
     Yields:
         The server's URL, `http://127.0.0.1:<port>`; it answers /readyz with 200. At the end it is told to
@@ -46,16 +49,19 @@ def serving(bundle: Path, *, log: Path | None = None, timeout: float = 60.0) -> 
     """
     with tempfile.TemporaryDirectory(prefix="assay-server-") as scratch:
         output = Path(scratch, "server.log")
-        process = _start(bundle, log, output)
+        process = _start(bundle, [*_log_option(log), *options], output)
         try:
             yield _wait(process, output, bundle, timeout)
         finally:
             _stop(process)
 
 
-def _start(bundle: Path, log: Path | None, output: Path) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle.resolve()), "--port", "0"]
-    argv += ["--log", str(log.resolve())] if log else []
+def _log_option(log: Path | None) -> list[str]:
+    return ["--log", str(log.resolve())] if log else []
+
+
+def _start(bundle: Path, options: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle.resolve()), "--port", "0", *options]
     # nothing but the bundle's own code is importable, as in the image
     toolkit = bundle.resolve() if (bundle / "assay").is_dir() else _PACKAGE.parent
     environment = os.environ | {"PYTHONPATH": str(toolkit), "PYTHONUNBUFFERED": "1"}
