@@ -37,8 +37,7 @@ def test_images_that_differ_by_the_clock_become_one(host: str) -> None:
     assert len(frozen) == 1
     manifest = manifest_of(host, "tiny", frozen.pop().rpartition("@")[2])
     config = json.loads(blob_of(host, "tiny", manifest["config"]["digest"]))
-    assert {config["created"], *(step["created"] for step in config["history"])} == {"1970-01-01T00:00:00Z"}
-    assert [step["created_by"] for step in config["history"]] == ["RUN a", "RUN b"]
+    assert config == {"architecture": "amd64", "os": "linux", "created": "1970-01-01T00:00:00Z"}
     assert manifest["layers"] == manifest_of(host, "tiny", images[0].rpartition("@")[2])["layers"]
 
 
