@@ -60,6 +60,7 @@ class Step:
         timeout: Longest time in seconds.
         memory: Most memory in bytes; 0 means no limit.
         gpu: It gets the host's GPUs.
+        services: The versions that it takes live run beside it as servers: no cluster starts them.
         supporting: It was not asked for; it runs because another step needs what it makes.
     """
 
@@ -78,6 +79,7 @@ class Step:
     timeout: int = 3600
     memory: int = 0
     gpu: bool = False
+    services: bool = False
     supporting: bool = False
 
 
@@ -202,6 +204,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         timeout=to_seconds(limits.timeout),
         memory=memory,
         gpu=limits.gpu,
+        services=stage.name == "deploy" and config.deploy.target == "local",
         supporting=supporting,
     )
 

@@ -55,6 +55,7 @@ def test_without_an_engine_the_bundle_is_judged_as_a_process(context: Context) -
         "model_digest": artifacts.digest(context.inputs / "model"),
         "reference": None,
         "built": False,
+        "platforms": [],
         "note": "image: skipped, no container engine",
     }
 
@@ -64,6 +65,7 @@ def test_a_built_image_is_asked_itself(
 ) -> None:
     monkeypatch.setenv("ASSAY_CANDIDATE_URL", candidate)
     monkeypatch.setenv("ASSAY_IMAGE_REFERENCE", "host/tiny@sha256:1")
+    monkeypatch.setenv("ASSAY_IMAGE_PLATFORMS", "linux/amd64,linux/arm64")
     root = tmp_path / "image"
     (root / "opt").mkdir(parents=True)
     (root / "opt" / "one").write_bytes(b"1" * 3_000_000)
@@ -79,6 +81,7 @@ def test_a_built_image_is_asked_itself(
     assert outcome.observed["image.size_mb"].value == 3
     assert outcome.observed["image.compressed_mb"].value == 1.5
     image = _image(context)
+    assert image["platforms"] == ["linux/amd64", "linux/arm64"]
     assert (image["reference"], image["built"], image["note"]) == ("host/tiny@sha256:1", True, "")
 
 

@@ -137,6 +137,7 @@ def test_snapshot_of_one_step(tmp_path: Path) -> None:
         "timeout": 300,
         "memory": 2147483648,
         "gpu": True,
+        "services": False,
         "supporting": False,
     }  # fmt: skip
 

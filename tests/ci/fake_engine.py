@@ -30,6 +30,7 @@ type Query {
   version: String!
   container: Container!
   directory: Directory!
+  defaultPlatform: Platform!
   cacheVolume(key: String!): CacheVolume!
   setSecret(name: String!, plaintext: String!): Secret!
   node(id: ID!): Node
@@ -65,7 +66,7 @@ type Container implements Node {
   withMountedCache(path: String!, cache: ID!, sharing: CacheSharingMode): Container!
   withMountedDirectory(path: String!, source: ID!): Container!
   withDirectory(path: String!, source: ID!): Container!
-  withFile(path: String!, source: ID!): Container!
+  withFile(path: String!, source: ID!, permissions: Int): Container!
   withWorkdir(path: String!): Container!
   withExec(args: [String!]!, expect: ReturnType): Container!
   withServiceBinding(alias: String!, service: ID!): Container!
@@ -164,6 +165,7 @@ class FakeEngine:
             return [args["pattern"].replace("**", "some/file"), args["pattern"].replace("**", "some/")]
         reference = f"{dict(chain).get('from', {}).get('address')}@sha256:{'1' * 64}"
         fixed = {
+            "defaultPlatform": "linux/amd64",
             "imageRef": reference,
             "version": "v0.21.8",
             "size": 150_000_000,

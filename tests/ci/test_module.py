@@ -189,6 +189,20 @@ async def test_versions_run_as_services(
 
 
 @anyio
+async def test_a_cluster_starts_its_versions_itself(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    plan = json.loads(engine.plan)
+    for step in plan["steps"]:
+        step["services"] = False
+    engine.plan, engine.stable = json.dumps(plan), True
+    await assay(kubeconfig=dag.set_secret("kubeconfig", SECRET), kubectl_image="mirror.example/kubectl").full()
+    done = by_stage(engine)
+    assert done["deploy"].services == []
+    assert done["deploy"].env["ASSAY_KUBECONFIG"] in done["deploy"].secrets
+    assert not any("ASSAY_KUBECONFIG" in other.env for name, other in done.items() if name != "deploy")
+    assert SECRET not in json.dumps([[e.args, e.env, e.mounts] for e in engine.execs])
+
+
+@anyio
 async def test_one_stage_by_hand(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.plan = plan_of("train")
     run = await assay().train()

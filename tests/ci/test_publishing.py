@@ -70,6 +70,15 @@ async def test_only_register_sees_the_signing_key(engine: FakeEngine, assay: Cal
 
 
 @anyio
+async def test_the_image_says_what_it_runs_on(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
+    await assay(registry="reg.example/income:v1").full()
+    assert by_stage(engine)["package"].env["ASSAY_IMAGE_PLATFORMS"] == "linux/amd64"
+    engine.execs.clear()
+    await assay(registry="reg.example/income:v1", platforms="linux/amd64, linux/arm64").full()
+    assert by_stage(engine)["package"].env["ASSAY_IMAGE_PLATFORMS"] == "linux/amd64,linux/arm64"
+
+
+@anyio
 async def test_an_image_for_several_platforms_is_one_push(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     password = dag.set_secret("password", SECRET)
     registry = {"registry": "reg.example/income:v1", "registry_username": "ada", "registry_password": password}

@@ -18,7 +18,7 @@ FETCHED = "/fetched"
 SEARCHES = "/searches"
 """Where the trials of a search for parameters are kept, in a cache volume."""
 
-_KEY = "/run/secrets/signing_key"
+_KEY, _KUBECONFIG = "/run/secrets/signing_key", "/run/secrets/kubeconfig"
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,6 +60,8 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = _with_data_secrets(settings, container)
     if step.stage == "train":
         container = _with_training(settings, container)
+    if step.stage == "deploy":
+        container = with_cluster(settings, container)
     if step.stage == "register":
         container = _with_signing(settings, container)
     return with_run(settings, container, pure=True) if step.pure else with_store(settings, container)
@@ -87,6 +89,17 @@ def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagge
             path = f"/run/secrets/{name.lower()}"
             container = container.with_mounted_secret(path, secret).with_env_variable(name, path)
     return container
+
+
+def with_cluster(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """kubectl, and the kubeconfig as a file that only the exec sees; unchanged where none is given."""
+    if not settings.kubeconfig:
+        return container
+    kubectl = dag.container().from_(settings.kubectl_image).file("/bin/kubectl")
+    container = container.with_file("/usr/local/bin/kubectl", kubectl, permissions=0o755)
+    return container.with_mounted_secret(_KUBECONFIG, settings.kubeconfig).with_env_variable(
+        "ASSAY_KUBECONFIG", _KUBECONFIG
+    )
 
 
 def _with_signing(settings: Settings, container: dagger.Container) -> dagger.Container:

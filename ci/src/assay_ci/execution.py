@@ -67,7 +67,7 @@ class Execution:
         container = containers.stage(self.settings, step, inputs)
         if step.stage == "package":
             return await self._package(step, inputs, container)
-        if step.stage == "deploy":
+        if step.services:
             container = await self._with_versions(step, inputs, container)
         return await self._exec(step, container)
 
@@ -102,8 +102,10 @@ class Execution:
         except dagger.QueryError as error:
             return _made(step, "error", 5, _unpublished(self.settings, error), self.settings.run_id)
         reference, note = await supply.frozen(self.settings, published)
-        container = container.with_env_variable("ASSAY_IMAGE_REFERENCE", reference)
-        return await self._exec(step, container.with_env_variable("ASSAY_IMAGE_NOTE", note))
+        told = {"REFERENCE": reference, "NOTE": note, "PLATFORMS": ",".join(await image.platforms(self.settings))}
+        for name, value in told.items():
+            container = container.with_env_variable(f"ASSAY_IMAGE_{name}", value)
+        return await self._exec(step, container)
 
     async def _with_versions(
         self, step: Step, inputs: dagger.Directory, container: dagger.Container

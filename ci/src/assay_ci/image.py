@@ -43,10 +43,15 @@ async def shown(container: dagger.Container, image: dagger.Container) -> dagger.
     return container.with_env_variable("ASSAY_IMAGE_COMPRESSED_BYTES", str(sent))
 
 
+async def platforms(settings: Settings) -> list[str]:
+    """What the image is published for: what is asked for, else the engine's own platform."""
+    wanted = [name.strip() for name in settings.platforms.split(",") if name.strip()]
+    return wanted or [await dag.default_platform()]
+
+
 async def publish(settings: Settings, context: dagger.Directory, image: dagger.Container) -> str:
     """Push the image to the registry, for every platform that is asked for; gives `address@sha256:...`."""
-    wanted = [name.strip() for name in settings.platforms.split(",") if name.strip()]
-    variants = [build(settings, context, name) for name in wanted]
+    variants = [build(settings, context, name) for name in await platforms(settings)] if settings.platforms else []
     pushed = dag.container() if variants else image
     if settings.registry_password:
         host = settings.registry.split("/", 1)[0]

@@ -15,6 +15,7 @@ _CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirement
 _DATA = ["!data/**", "!gx/**", "!**/*.dvc", "!.dvc/config", "!**/dvc.yaml", "!**/dvc.lock"]
 _UPLOADED = ["**", *_CODE, *_DATA]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
+_KUBECTL = "registry.k8s.io/kubectl:v1.34.2"
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it
 _LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
 
@@ -46,6 +47,8 @@ class Assay:
     registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
     registry_http: Annotated[bool, Doc("The registry speaks plain http; the engine has to know it too")] = False
     platforms: Annotated[str, Doc("Publish for these, linux/amd64,linux/arm64; empty: for the engine's own")] = ""
+    kubeconfig: Annotated[dagger.Secret | None, Doc("Where and as whom to deploy, for target kubernetes")] = None
+    kubectl_image: Annotated[str, Doc("Image that kubectl is taken from, /bin/kubectl")] = _KUBECTL
     signing_key: Annotated[dagger.Secret | None, Doc("Private key (PEM) that register signs the model with")] = None
     signing_password: Annotated[dagger.Secret | None, Doc("What that key is encrypted with")] = None
     data_credentials: Annotated[
@@ -135,17 +138,18 @@ class Assay:
     @function(cache="never")
     async def rollback(self) -> str:
         """Make the previous version the champion again."""
-        return await self._ask("rollback")
+        return await self._ask("rollback", "deploy")
 
     @function(cache="never")
     async def history(self) -> str:
         """The versions of the model: who made each, from what, what it reaches, and which names it bears."""
-        return await self._ask("history")
+        return await self._ask("history", "registry")
 
-    async def _ask(self, command: str) -> str:
-        """What a command of the toolkit says about the registry."""
+    async def _ask(self, command: str, requirements: str) -> str:
+        """What a command of the toolkit says about the registry, or does there and in the cluster."""
         settings = self._settings()
-        container = containers.with_store(settings, containers.toolkit(settings, "registry"))
+        container = containers.with_store(settings, containers.toolkit(settings, requirements))
+        container = containers.with_cluster(settings, container)
         container = container.with_mounted_directory("/project", settings.source.filter(include=["pyproject.toml"]))
         return await container.with_exec(["python", "-m", "assay", command, "--project", "/project"]).stdout()
 

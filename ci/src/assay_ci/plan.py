@@ -30,6 +30,7 @@ class Step:
     source: tuple[str, ...]
     data: str
     gpu: bool
+    services: bool
 
     @property
     def pure(self) -> bool:

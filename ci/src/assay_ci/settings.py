@@ -21,6 +21,8 @@ class Settings:
     registry_password: dagger.Secret | None
     registry_http: bool
     platforms: str
+    kubeconfig: dagger.Secret | None
+    kubectl_image: str
     signing_key: dagger.Secret | None
     signing_password: dagger.Secret | None
     data_credentials: dagger.Secret | None

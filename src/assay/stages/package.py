@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # set by whoever builds the image, which is not this stage: it has no container engine
 _URL, _REFERENCE, _NOTE = "ASSAY_CANDIDATE_URL", "ASSAY_IMAGE_REFERENCE", "ASSAY_IMAGE_NOTE"
+_PLATFORMS = "ASSAY_IMAGE_PLATFORMS"
 _COMPRESSED = "ASSAY_IMAGE_COMPRESSED_BYTES"
 _SKIPPED = "image: skipped, no container engine"
 _WARM_UP, _REQUESTS = 20, 100
@@ -57,6 +58,7 @@ def run(context: Context) -> Outcome:
         "model_digest": about["model_digest"],
         "reference": reference,
         "built": built,
+        "platforms": [name for name in os.environ.get(_PLATFORMS, "").split(",") if name],
         "note": os.environ.get(_NOTE, "") if built else _SKIPPED,
     }
     write_json(context.output("image"), image)
