@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -147,12 +147,17 @@ def test_plan_is_quick_and_needs_no_package() -> None:
     command = [sys.executable, "-S", "-c", code]
     seconds = []
     for _ in range(5):
-        started = time.monotonic()
+        before = _spent()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        seconds.append(time.monotonic() - started)
+        seconds.append(_spent() - before)
         assert done.returncode == 0, done.stderr
         assert "model-validate" in done.stdout
-    assert min(seconds) < 0.3, "the best of five: others may be using the machine"
+    assert min(seconds) < 0.3, "the best of five, of the processor's time: others use the machine too"
+
+
+def _spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_the_projects_requirements_reach_every_stage_that_installs_or_packs_them(tmp_path: Path) -> None:
