@@ -13,7 +13,8 @@ from cluster import HERE, Kubectl, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    
+    from pathlib import Path
+
 REGISTRY = "localhost:5000"
 
 
