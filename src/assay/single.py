@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 def run_stage(name: str, project: Path, inputs: Path, outputs: Path, timeout: float, memory: int) -> StageReport:
     """Run one stage under its supervisor."""
-    return supervise(stage_context(name, project, inputs, outputs), timeout=timeout, memory=memory)
+    context = stage_context(name, project, inputs, outputs)
+    if name == "deploy":
+        _look_for_keeper(context)
+    return supervise(context, timeout=timeout, memory=memory)
+
+
+def _look_for_keeper(context: Context) -> None:
+    # here, because a stage's processes end with it
+    from assay.rollout.local_serving import keeps_serving, start_keeper
+
+    if keeps_serving(context.config.deploy):
+        start_keeper(context.project)
 
 
 def stage_context(name: str, project: Path, inputs: Path, outputs: Path) -> Context:
