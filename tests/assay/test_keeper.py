@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import wire
+from fake_bundle import fake_bundle
 from helpers import wait_until
 from releases import change, read
 
@@ -56,11 +56,9 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def bundles(bundle: Path, tmp_path: Path) -> dict[int, Path]:
+def bundles(tmp_path: Path) -> dict[int, Path]:
     """Two versions."""
-    other = shutil.copytree(bundle, tmp_path / "other")
-    change(other / "bundle.json", version=4)
-    return {3: bundle, 4: other}
+    return {version: fake_bundle(tmp_path / f"bundle-{version}", version) for version in (3, 4)}
 
 
 def keeper_of(project: Path) -> int:
@@ -93,7 +91,6 @@ def test_versions_take_turns(project: Path, deploy: Deploy, bundles: dict[int, P
     assert "in place of version 4" in serve_again(project, deploy, 3)
     assert version_at(deploy) == 3
     assert kept(project) == ["3", "4"]
-    assert any((project / ".assay/serving/log").iterdir())
     assert down(project) == f"version 3 serves no more at {deploy.address}"
     assert not is_ready(f"http://{deploy.address}")
     assert down(project) == "nothing serves here"
@@ -136,8 +133,8 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(
 ) -> None:
     go_live(project, deploy, 3, bundles[3], nothing)
     server = server_of(project)
-    (bundles[4] / "model" / "MLmodel").write_text("{}")
-    with pytest.raises(ArtifactError, match="the model is not the one that was packaged"):
+    change(bundles[4] / "bundle.json", broken="the model is damaged")
+    with pytest.raises(ArtifactError, match="ended before it was ready; its last lines:\n    the model is damaged"):
         go_live(project, deploy, 4, bundles[4], nothing)
     with pytest.raises(ArtifactError, match="version 9 cannot serve again"):
         serve_again(project, deploy, 9)
