@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from assay.context import Context
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 def run_stage(name: str, project: Path, inputs: Path, outputs: Path, timeout: float, memory: int) -> StageReport:
     """Run one stage under its supervisor."""
     context = stage_context(name, project, inputs, outputs)
-    if name == "deploy":
-        _look_for_keeper(context)
-    return supervise(context, timeout=timeout, memory=memory)
+    with _keeper(context):
+        return supervise(context, timeout=timeout, memory=memory)
 
 
-def _look_for_keeper(context: Context) -> None:
-    # here, because a stage's processes end with it
-    from assay.rollout.local_serving import keeps_serving, start_keeper
+def _keeper(context: Context) -> AbstractContextManager[None]:
+    if context.stage.name != "deploy":
+        return nullcontext()
+    # here, because a stage's own processes end with it
+    from assay.rollout.local_serving import keeper_for
 
-    if keeps_serving(context.config.deploy):
-        start_keeper(context.project)
+    return keeper_for(context.project, context.config.deploy)
 
 
 def stage_context(name: str, project: Path, inputs: Path, outputs: Path) -> Context:

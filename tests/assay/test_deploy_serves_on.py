@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import wire
 from load import Load
-from releases import change
+from releases import change, read
 from small import TOML
 
 from assay.artifacts import digest
+from assay.errors import ConfigError
 from assay.reports import write_json
-from assay.rollout.local_serving import down, start_keeper
+from assay.rollout.local_serving import CANDIDATE_VARIABLE, down, start_keeper
+from assay.serving.server_process import is_ready, serving
 from assay.single import stage_context
 from assay.stages import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 RATE = 200
 OK = {"age": 30, "hours": 41.5, "pay-rate": 80.0, "job": "smith", "level": 2, "married": True}
@@ -37,6 +41,12 @@ canary = {{ steps = [50, 100], min_requests = 20 }}
 [tool.assay.gates.deploy]
 canary = {{ latency_ratio = {{ max = 100 }} }}
 """
+
+
+def assay(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "assay", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.fixture
@@ -63,20 +73,28 @@ def project(bundle: Path, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyP
     down(tmp_path)
 
 
-def take_live(project: Path, version: int) -> str:
-    """Deploy `version`; afterwards it is the champion. What the stage says."""
+def wants_to_serve(project: Path, version: int) -> Path:
+    """The stage's inputs with `version` as the candidate; gives their folder."""
     inputs = project / "in"
-    model_digest = digest(inputs / "bundle" / "model")
-    about = {"version": version, "model_digest": model_digest}
+    about = {"version": version, "model_digest": digest(inputs / "bundle" / "model")}
     change(inputs / "bundle" / "bundle.json", **about)
     write_json(inputs / "registration.json", {"name": "tiny", **about})
-    write_json(inputs / "image.json", {"model_digest": model_digest, "bundle_digest": str(version)})
+    write_json(inputs / "image.json", {"model_digest": about["model_digest"], "bundle_digest": "b"})
+    return inputs
+
+
+def serves(inputs: Path) -> None:
+    """The candidate becomes the champion."""
+    shutil.rmtree(inputs / "champion")
+    shutil.copytree(inputs / "bundle", inputs / "champion")
+    write_json(inputs / "champion" / "champion.json", read(inputs / "registration.json") | {"image": None})
+
+
+def take_live(project: Path, version: int) -> str:
+    """Deploy `version`; afterwards it is the champion. What the stage says."""
+    inputs = wants_to_serve(project, version)
     outcome = deploy.run(stage_context("deploy", project, inputs, project / "out"))
-    for name in ("model", "samples.json", "profile.json"):
-        copy = shutil.copytree if (inputs / "bundle" / name).is_dir() else shutil.copyfile
-        if not (inputs / "champion" / name).exists():
-            copy(inputs / "bundle" / name, inputs / "champion" / name)
-    write_json(inputs / "champion" / "champion.json", {**about, "image": None})
+    serves(inputs)
     return outcome.message
 
 
@@ -95,3 +113,32 @@ def test_two_deploys_in_a_row_under_load_lose_no_request(project: Path, port: in
     assert {status for status, _ in answers} == {200}
     assert [client.versions for client in load.clients] == [["1", "2", "3"]] * len(load.clients)
     assert len(answers) > 0.95 * RATE * load.seconds
+
+
+def test_what_serves_outlives_the_stage_and_its_supervisor(project: Path, port: int) -> None:
+    # the very version that is the champion: the registry is not asked
+    inputs = wants_to_serve(project, 1)
+    serves(inputs)
+    change(inputs / "champion" / "champion.json", image=read(inputs / "image.json"))
+    ended = assay("stage", "deploy", "--project", project, "--inputs", inputs, "--outputs", project / "out")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"version 1 serves at http://127.0.0.1:{port}" in ended.stdout
+    assert read(project / "out/report.json")["message"] == "version 1 unchanged"
+    assert wire.ask(f"http://127.0.0.1:{port}", wire.head("/metadata", "GET"))[0] == 200
+    stopped = assay("down", "--project", project)
+    assert stopped.stdout == f"version 1 serves no more at 127.0.0.1:{port}\n"
+
+
+def test_an_address_that_somebody_has_is_told_before_the_canary(project: Path, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(ConfigError, match="cannot be listened on"):
+        take_live(project, 1)
+    assert not list((project / "out/deployment").glob("traffic"))
+
+
+def test_services_of_somebody_else_are_not_kept(
+    project: Path, bundle: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(bundle) as url:
+        monkeypatch.setenv(CANDIDATE_VARIABLE, url)
+        assert take_live(project, 3) == "version 3 promoted"
+    assert not is_ready(f"http://127.0.0.1:{port}")

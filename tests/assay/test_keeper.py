@@ -7,7 +7,6 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from releases import change, read
 from assay.config import Deploy
 from assay.errors import ArtifactError, ConfigError, ServiceError
 from assay.rollout.asking import conversation
-from assay.rollout.local_serving import check_address, down, go_live, serve_again, start_keeper
+from assay.rollout.local_serving import check_address, down, go_live, keeper_for, serve_again, start_keeper
 from assay.serving.server_process import is_ready
 
 if TYPE_CHECKING:
@@ -49,10 +48,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """A project whose keeper runs, and serves nothing yet."""
     start_keeper(tmp_path)
     yield tmp_path
-    with suppress(ServiceError):
-        down(tmp_path)
-    with suppress(ProcessLookupError):
-        os.kill(keeper_of(tmp_path), signal.SIGTERM)
+    down(tmp_path)
 
 
 @pytest.fixture
@@ -183,6 +179,21 @@ def test_a_keeper_that_was_killed_is_started_anew_by_the_next_deploy(
     assert keeper_of(project) != keeper
     assert "anew" not in go_live(project, deploy, 4, bundles[4], nothing)
     assert version_at(deploy) == 4
+
+
+def test_a_keeper_lives_on_only_where_it_has_something_to_serve(
+    tmp_path: Path, deploy: Deploy, bundles: dict[int, Path]
+) -> None:
+    with keeper_for(tmp_path, deploy):
+        check_address(tmp_path, deploy)
+    assert wait_until(lambda: not Path(f"/proc/{keeper_of(tmp_path)}").exists(), 5)
+    with keeper_for(tmp_path, deploy):
+        go_live(tmp_path, deploy, 3, bundles[3], nothing)
+    assert version_at(deploy) == 3
+    os.kill(keeper_of(tmp_path), signal.SIGTERM)
+    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 5)
+    assert down(tmp_path) == f"version 3 serves no more at {deploy.address}"
+    assert down(tmp_path) == "nothing serves here"
 
 
 def test_two_keepers_at_once_are_one(tmp_path: Path) -> None:

@@ -23,4 +23,3 @@ for c in kube-apiserver kube-controller-manager kube-scheduler kubelet kube-prox
   compile $c "$B/build/modules/kubernetes" -mod=mod -ldflags "-s -w -X $X.gitVersion=$V -X $X.gitMajor=1 -X $X.gitMinor=36" "k8s.io/kubernetes/cmd/$c"; done
 compile kubedns "$B/build/modules/dns" -ldflags '-s -w' .
 [ -x "$B/bin/pause" ] || gcc -static -Os -s -o "$B/bin/pause" "$HERE/modules/pause.c"   # PID 1 of the cluster, which must not be replaced
-touch "$B/bin/.complete"

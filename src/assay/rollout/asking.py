@@ -24,8 +24,12 @@ _TAIL = 5
 
 
 @contextlib.contextmanager
-def conversation(folder: Path) -> Iterator[Callable[[object], dict[str, Any]]]:
+def conversation(folder: Path, patience: float = _CONNECT_SECONDS) -> Iterator[Callable[[object], dict[str, Any]]]:
     """A conversation with the keeper of `folder`, which talks to nobody else meanwhile.
+
+    Args:
+        folder: The keeper's.
+        patience: Seconds to wait for a keeper that is about to start.
 
     Yields:
         Something to ask with: a request, KEEP after one that has to be confirmed, or None for the contrary. It raises
@@ -33,7 +37,7 @@ def conversation(folder: Path) -> Iterator[Callable[[object], dict[str, Any]]]:
     """
     with contextlib.ExitStack() as stack:
         with _told(folder):
-            channel = stack.enter_context(_connected(folder))
+            channel = stack.enter_context(_connected(folder, patience))
         lines = stack.enter_context(channel.makefile("rw", encoding="utf-8"))
 
         def ask(request: object) -> dict[str, Any]:
@@ -55,8 +59,8 @@ def _told(folder: Path) -> Iterator[None]:
         raise ServiceError(what, where=f"{folder / LOG}\n{told}", next="run deploy again: it is started anew") from None
 
 
-def _connected(folder: Path) -> socket.socket:
-    until = time.monotonic() + _CONNECT_SECONDS
+def _connected(folder: Path, patience: float) -> socket.socket:
+    until = time.monotonic() + patience
     while True:
         try:
             return _connect(folder)

@@ -112,7 +112,7 @@ class Keeper:
         self._stopped = True
         self._end()
         self._shelf.keep(State())
-        return {"was": self._state.version, "address": self._state.address}
+        return {}
 
     def _go_back(self, before: State) -> None:
         if before.current:

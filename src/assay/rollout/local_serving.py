@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.errors import AssayError
+from assay.errors import AssayError, ServiceError
 from assay.rollout.asking import KEEP, LOG, conversation
-from assay.rollout.shelf import Shelf
+from assay.rollout.shelf import Shelf, State
 from assay.values import to_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from assay.config import Deploy
 
@@ -47,6 +47,18 @@ def start_keeper(project: Path) -> None:
                 timeout=_START_SECONDS,
                 check=False,
             )
+
+
+@contextlib.contextmanager
+def keeper_for(project: Path, deploy: Deploy) -> Iterator[None]:
+    """The keeper runs, where the project has an address; a keeper that got nothing to serve ends with the block."""
+    if not keeps_serving(deploy):
+        yield
+        return
+    start_keeper(project)
+    yield
+    if not serves(project):
+        down(project)
 
 
 def keeps_serving(deploy: Deploy) -> bool:
@@ -121,14 +133,13 @@ def serves(project: Path) -> bool:
 
 
 def down(project: Path) -> str:
-    """Stop what serves; what is in flight is answered. Gives what was done, in a sentence.
-
-    Raises:
-        ServiceError: The keeper does not answer.
-    """
-    if not serves(project):
+    """Stop what serves, and the keeper; what is in flight is answered. Gives what was done, in a sentence."""
+    folder = project / _FOLDER
+    state = Shelf(folder).state()
+    # without a keeper nothing serves any more, and the next one is not to begin with it
+    with contextlib.suppress(ServiceError), conversation(folder, patience=0) as ask:
+        ask({"do": "stop"})
+    if not state.current:
         return "nothing serves here"
-    start_keeper(project)
-    with conversation(project / _FOLDER) as ask:
-        found = ask({"do": "stop"})
-    return f"version {found['was']} serves no more at {found['address']}"
+    Shelf(folder).keep(State())
+    return f"version {state.version} serves no more at {state.address}"
