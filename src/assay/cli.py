@@ -119,17 +119,31 @@ def _serve(arguments: argparse.Namespace) -> int:
         bundle = newest(arguments.project, "bundle")
     folder, sample, keep = arguments.log, arguments.log_sample, arguments.log_keep
     log = LogSettings(folder=folder, sample=sample, max_megabytes=arguments.log_max_mb, keep=keep) if folder else None
-    serve(bundle, arguments.host, arguments.port, log, arguments.timeout)
+    serve(bundle, arguments.host, arguments.port, log, arguments.timeout, arguments.fd)
     return Exit.PASSED
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
     from assay.project import load_project
+    from assay.rollout.local_serving import serve_again
     from assay.tracking.registry import Registry, store_of
 
-    name = load_project(arguments.project).config.name
-    now, before = Registry(store_of(arguments.project)).rollback(name)
-    sys.stdout.write(f"{name}: version {now} is champion again, version {before} is previous\n")
+    project = load_project(arguments.project)
+    name, registry = project.config.name, Registry(store_of(arguments.project))
+    now, before = registry.rollback(name)
+    try:
+        serving = serve_again(project.root, project.config.deploy, now)
+    except AssayError:
+        registry.rollback(name)
+        raise
+    sys.stdout.write(f"{name}: version {now} is champion again, version {before} is previous\n{serving}")
+    return Exit.PASSED
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from assay.rollout.local_serving import down
+
+    sys.stdout.write(f"{down(arguments.project.resolve())}\n")
     return Exit.PASSED
 
 
@@ -220,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
+    _add(commands, "down", _down, "stop what serves at the address of [tool.assay.deploy]")
     past = _add(commands, "history", _history, "list the versions of the model: who, from what, how good, which alias")
     past.add_argument("--format", choices=("table", "json"), default="table")
     return parser
@@ -242,6 +257,8 @@ def _add_serve(commands: object) -> None:
     serve.add_argument("--bundle", type=Path, help="folder that package made; absent: the newest run's")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8080)
+    inherited = "inherited Unix socket over which the listening socket comes, in place of --host and --port"
+    serve.add_argument("--fd", type=int, help=inherited)
     wait = f"seconds that a request waits for its prediction at most (default: {PREDICT_SECONDS:g})"
     serve.add_argument("--timeout", type=float, default=PREDICT_SECONDS, help=wait)
     serve.add_argument("--log", type=Path, help="folder for prediction logs")

@@ -185,6 +185,11 @@ class Deploy:
     """`[tool.assay.deploy]`: where and how a model goes live."""
 
     target: Literal["local"] = key("where the model runs", "local")
+    address: str | None = key(
+        "where target local serves on after the stage, as host:port; absent: only as long as the stage",
+        None,
+        check=values.address,
+    )
     canary: Canary = key("how traffic moves to the candidate", Canary())
     ready_timeout: str = key("how long a version may take to get ready", "60s", check=values.span)
 

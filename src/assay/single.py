@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from assay.context import Context
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
 
 def run_stage(name: str, project: Path, inputs: Path, outputs: Path, timeout: float, memory: int) -> StageReport:
     """Run one stage under its supervisor."""
-    return supervise(stage_context(name, project, inputs, outputs), timeout=timeout, memory=memory)
+    context = stage_context(name, project, inputs, outputs)
+    with _keeper(context):
+        return supervise(context, timeout=timeout, memory=memory)
+
+
+def _keeper(context: Context) -> AbstractContextManager[None]:
+    if context.stage.name != "deploy":
+        return nullcontext()
+    # here, because a stage's own processes end with it
+    from assay.rollout.local_serving import keeper_for
+
+    return keeper_for(context.project, context.config.deploy)
 
 
 def stage_context(name: str, project: Path, inputs: Path, outputs: Path) -> Context:

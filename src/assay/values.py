@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 
+_ADDRESS = re.compile(r"^(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})$")
 _DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
 _SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
@@ -82,6 +83,19 @@ def steps(value: tuple[int, ...]) -> str:
 def folds(value: int) -> str:
     """A number of folds, or none."""
     return "" if value == 0 or 2 <= value <= 50 else "0 for none, or 2 to 50 folds"  # noqa: PLR2004 - two are the fewest
+
+
+def address(value: str) -> str:
+    """Where a server listens."""
+    match = _ADDRESS.match(value)
+    ok = match is not None and 0 < int(match.group(2)) < 2**16
+    return "" if ok else 'a host and a port, such as "127.0.0.1:8080" or "[::1]:8080"'
+
+
+def to_address(value: str) -> tuple[str, int]:
+    """`"[::1]:8080"` as host and port."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def to_bytes(size: str | None) -> int | None:

@@ -71,6 +71,8 @@ def test_all_errors_at_once_whole_text(tmp_path: Path) -> None:
         pytest.param("[tool.assay.gates.code-test]\ncoverage = {}", "a gate without a bound", id="bound-none"),
         pytest.param("[tool.assay.gates.code-test]\ncoverage = 5", 'unknown bound "coverage"', id="not-a-table"),
         pytest.param("[tool.assay.gates.code-test]\ncoverage = {min=1, severity='no'}", "fail, warn", id="severity"),
+        pytest.param("[tool.assay.deploy]\naddress = ':8080'", "a host and a port", id="address-host"),
+        pytest.param("[tool.assay.deploy]\naddress = '127.0.0.1:65536'", "a host and a port", id="address-port"),
         pytest.param("[tool.assay.resources.train]\ntimeout = '5 parsecs'", "a time span", id="timeout"),
         pytest.param("[tool.assay.resources.train]\nmemory = 'lots'", "a size such as", id="memory"),
         pytest.param("[tool.assay.deploy]\ntarget = 'lokal'", 'did you mean "local"?', id="literal"),

@@ -98,6 +98,17 @@ def test_an_address_that_cannot_be_listened_on(slow_bundle: Path, port: str) -> 
     assert f"--port {number}" in run.stderr
 
 
+def test_a_descriptor_that_is_no_socket(slow_bundle: Path) -> None:
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(slow_bundle), "--fd", "0"]
+    environment = os.environ | {"PYTHONPATH": str(slow_bundle)}
+    run = subprocess.run(
+        argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith("assay: no inherited socket")
+    assert "--fd 0" in run.stderr
+
+
 def test_a_model_that_raises(slow_bundle: Path, tmp_path: Path) -> None:
     process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output")
     try:

@@ -14,6 +14,7 @@ import uvicorn
 
 from assay.errors import ConfigError
 from assay.serving.app import make_app
+from assay.serving.handover import Turn
 from assay.serving.limits import GRACE_SECONDS, KEEP_ALIVE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
 from assay.serving.protocol import GuardedProtocol
 
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger("uvicorn.error")
 
 
-def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: float = PREDICT_SECONDS) -> None:
+def serve(
+    bundle: Path,
+    host: str,
+    port: int,
+    log: LogSettings | None,
+    seconds: float = PREDICT_SECONDS,
+    descriptor: int | None = None,
+) -> None:
     """Serve the model in `bundle` until SIGTERM or SIGINT; what is in flight is finished first.
 
     Args:
@@ -37,6 +45,7 @@ def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: 
         port: Port to listen on; 0 takes a free one, which is named in the line "Uvicorn running on ...".
         log: Where and how predictions are logged; None keeps none.
         seconds: A request waits no longer than this for its prediction.
+        descriptor: An inherited Unix socket over which the listening socket comes, in place of `host` and `port`.
 
     Raises:
         ArtifactError: The bundle is damaged, or the log cannot be written.
@@ -44,6 +53,7 @@ def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: 
     """
     if not seconds > 0:
         raise ConfigError(f"a prediction cannot be made in {seconds:g} s", where="--timeout", allowed="more than 0")
+    turn = None if descriptor is None else Turn(descriptor)
     app = _settled(bundle, log, seconds)
     config = uvicorn.Config(
         app,
@@ -53,16 +63,22 @@ def serve(bundle: Path, host: str, port: int, log: LogSettings | None, seconds: 
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    listening = _listen(host, port)
+    listening = turn.wait() if turn else _listen(host, port)
+    if listening is None:
+        return
     LOGGER.info("Uvicorn running on http://%s:%d", *listening.getsockname()[:2])
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again after its shutdown; an orderly end must be exit code 0
         signal.signal(number, lambda *_: None)
-    _Server(config).run(sockets=[listening])
+    _Server(config, turn).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
     """Answers everybody whom the kernel let in before it stopped to listen; uvicorn would reset who still queues."""
+
+    def __init__(self, config: uvicorn.Config, turn: Turn | None) -> None:
+        super().__init__(config)
+        self._turn = turn
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take in who queues, then stop."""
@@ -71,6 +87,9 @@ class _Server(uvicorn.Server):
         late = asyncio.gather(*taken, return_exceptions=True)
         # those that are connected only after uvicorn told all others
         loop.call_later(LATE_SECONDS, self._tell)
+        if self._turn:
+            # right after uvicorn closed the sockets, which it does first
+            loop.call_soon(self._turn.end)
         await super().shutdown(sockets)
         await late
 

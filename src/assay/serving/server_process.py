@@ -49,19 +49,21 @@ def serving(
     """
     with tempfile.TemporaryDirectory(prefix="assay-server-") as scratch:
         output = Path(scratch, "server.log")
-        process = _start(bundle, [*_log_option(log), *options], output)
+        process = start(bundle, ["--port", "0", *log_option(log), *options], output)
         try:
             yield _wait(process, output, bundle, timeout)
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _log_option(log: Path | None) -> list[str]:
+def log_option(log: Path | None) -> list[str]:
+    """The option of `assay serve` that keeps prediction logs in the folder `log`."""
     return ["--log", str(log.resolve())] if log else []
 
 
-def _start(bundle: Path, options: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
-    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle.resolve()), "--port", "0", *options]
+def start(bundle: Path, options: Sequence[str], output: Path, inherited: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start `assay serve` on `bundle`; it prints to the file `output`, inherits the descriptors, and dies with us."""
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle.resolve()), *options]
     # nothing but the bundle's own code is importable, as in the image
     toolkit = bundle.resolve() if (bundle / "assay").is_dir() else _PACKAGE.parent
     environment = os.environ | {"PYTHONPATH": str(toolkit), "PYTHONUNBUFFERED": "1"}
@@ -73,6 +75,7 @@ def _start(bundle: Path, options: Sequence[str], output: Path) -> subprocess.Pop
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            pass_fds=inherited,
             # a supervisor that is killed itself can end nobody
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
         )
@@ -82,12 +85,12 @@ def _wait(process: subprocess.Popen[bytes], output: Path, bundle: Path, timeout:
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise _failure(f"the server ended with exit code {process.returncode}", output, bundle)
+            raise failure(f"the server ended with exit code {process.returncode}", output, bundle)
         found = _ADDRESS.search(_text(output))
         if found and is_ready(found[1]):
             return found[1]
         time.sleep(_POLL_SECONDS)
-    raise _failure(f"the server was not ready after {timeout:g} s", output, bundle)
+    raise failure(f"the server was not ready after {timeout:g} s", output, bundle)
 
 
 def is_ready(url: str) -> bool:
@@ -99,7 +102,8 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a server in order: what is in flight is finished."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)
@@ -108,7 +112,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _failure(what: str, output: Path, bundle: Path) -> ArtifactError:
+def failure(what: str, output: Path, bundle: Path) -> ArtifactError:
+    """What to raise about a server that printed to `output`: its last lines are in the message."""
     lines = _text(output).strip().splitlines()[-_TAIL:]
     said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
     return ArtifactError(

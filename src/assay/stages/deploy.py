@@ -16,6 +16,7 @@ from assay.errors import AssayError
 from assay.gates import Observed
 from assay.reports import write_json
 from assay.rollout.canary import LATENCY_RATIO, PREDICTION_PSI
+from assay.rollout.local_serving import CANDIDATE_VARIABLE, check_address, go_live, keeps_serving
 from assay.rollout.release import Release, read_release, stable_bundle
 from assay.rollout.smoke import smoke_tests
 from assay.rollout.steps import Endpoint, Rollout, Step, roll_out
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from assay.rollout.traffic import Reply
 
 SMOKE = "deploy.smoke"
-CANDIDATE_VARIABLE = "ASSAY_CANDIDATE_URL"
 STABLE_VARIABLE = "ASSAY_STABLE_URL"
 
 # more than monitor needs to judge by; at 10 ms each they are the longest part of a deployment that changes nothing
@@ -57,6 +57,8 @@ def run(context: Context) -> Outcome:
 
 
 def _deploy(context: Context, release: Release, record: Callable[..., None]) -> Outcome:
+    if keeps_serving(context.config.deploy):
+        check_address(context.project, context.config.deploy)
     steps, smoke = _measure(context, release)
     observed = {SMOKE: smoke, **steps[-1].observed}
     if release.same_model:
@@ -67,7 +69,8 @@ def _deploy(context: Context, release: Release, record: Callable[..., None]) -> 
     status = "unchanged" if release.unchanged else "rolled-back" if blocked else "promoted"
     if status == "promoted":
         record("interrupted", reason="the stage ended while the alias was moved: ask the registry", steps=steps)
-        _promote(context.project, release)
+    if status != "rolled-back":
+        _go_live(context, release, status)
     _keep_profile(context.output("deployment"), release, status)
     record(status, steps=steps, gates=gates, reason=", ".join(blocked))
     message = f"version {release.version} {status}" + (f": {', '.join(blocked)}" if blocked else "")
@@ -158,6 +161,20 @@ def _journal(traffic: Path, run_id: str, versions: set[int]) -> Iterator[Callabl
                 file.write(reply.line(record, f"{run_id}-{next(numbers)}"))
 
         yield note
+
+
+def _go_live(context: Context, release: Release, status: str) -> None:
+    """Move the alias, and what serves at the project's address with it."""
+    deploy = context.config.deploy
+
+    def move() -> None:
+        if status == "promoted":
+            _promote(context.project, release)
+
+    if keeps_serving(deploy):
+        print(go_live(context.project, deploy, release.version, release.bundle, move), flush=True)
+    else:
+        move()
 
 
 def _promote(project: Path, release: Release) -> None:

@@ -1,0 +1,52 @@
+"""A bundle whose own toolkit is a few lines that serve nothing but their version: it is ready at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import assay
+from assay.reports import write_json
+
+_TOOLKIT = Path(assay.__file__).parent
+_MAIN = """
+import json, signal, sys, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from assay.serving.handover import Turn
+
+bundle = Path(sys.argv[sys.argv.index("--bundle") + 1])
+about = json.loads((bundle / "bundle.json").read_text())
+if "broken" in about:
+    sys.exit(about["broken"])
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(about).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+turn = Turn(int(sys.argv[sys.argv.index("--fd") + 1]))
+server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
+server.socket = turn.wait()
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.server_activate()
+server.serve_forever(0.01)
+server.server_close()
+turn.end()
+"""
+
+
+def fake_bundle(folder: Path, version: int, **about: object) -> Path:
+    """A bundle that serves `version` at once; `broken` is what it ends with instead."""
+    package = folder / "assay"
+    (package / "serving").mkdir(parents=True)
+    for name in ("errors.py", "serving/handover.py"):
+        shutil.copy(_TOOLKIT / name, package / name)
+    for name in ("__init__.py", "serving/__init__.py"):
+        (package / name).touch()
+    (package / "__main__.py").write_text(_MAIN, encoding="utf-8")
+    write_json(folder / "bundle.json", {"version": version, **about})
+    return folder
