@@ -33,7 +33,12 @@ server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
 server.socket = turn.wait()
 if "dies" in about:
     sys.exit(about["dies"])
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=server.shutdown).start()
+
+signal.signal(signal.SIGTERM, end)
 server.server_activate()
 server.serve_forever(0.01)
 server.server_close()
