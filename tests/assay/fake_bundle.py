@@ -31,7 +31,14 @@ class Handler(BaseHTTPRequestHandler):
 turn = Turn(int(sys.argv[sys.argv.index("--fd") + 1]))
 server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
 server.socket = turn.wait()
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+if "dies" in about:
+    sys.exit(about["dies"])
+
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=server.shutdown).start()
+
+signal.signal(signal.SIGTERM, end)
 server.server_activate()
 server.serve_forever(0.01)
 server.server_close()
@@ -40,7 +47,7 @@ turn.end()
 
 
 def fake_bundle(folder: Path, version: int, **about: object) -> Path:
-    """A bundle that serves `version` at once; `broken` is what it ends with instead."""
+    """A bundle that serves `version` at once; `broken` is what it ends with instead, `dies` when it is its turn."""
     package = folder / "assay"
     (package / "serving").mkdir(parents=True)
     for name in ("errors.py", "serving/handover.py"):

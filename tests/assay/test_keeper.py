@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -135,6 +136,24 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(
     with pytest.raises(ArtifactError, match="version 9 cannot serve again"):
         serve_again(project, deploy, 9)
     assert (version_at(deploy), server_of(project)) == (3, server)
+
+
+def test_a_version_that_dies_when_it_is_its_turn_is_followed_by_the_one_before(
+    project: Path, deploy: Deploy, bundles: dict[int, Path]
+) -> None:
+    go_live(project, deploy, 3, bundles[3], nothing)
+    change(bundles[4] / "bundle.json", dies="no address for me")
+    with pytest.raises(ArtifactError, match=r"does not answer at .*; its last lines:\n    no address for me"):
+        go_live(project, deploy, 4, bundles[4], nothing)
+    assert version_at(deploy) == 3
+
+
+def test_a_keeper_whose_folder_was_removed_gives_the_address_back(
+    project: Path, deploy: Deploy, bundles: dict[int, Path]
+) -> None:
+    go_live(project, deploy, 3, bundles[3], nothing)
+    shutil.rmtree(project / ".assay")
+    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 10)
 
 
 def test_an_address_that_somebody_has(project: Path, deploy: Deploy, bundles: dict[int, Path]) -> None:

@@ -72,8 +72,8 @@ def _connected(folder: Path, patience: float) -> socket.socket:
 
 
 def _connect(folder: Path) -> socket.socket:
-    channel = socket.socket(socket.AF_UNIX)
     opened = os.open(folder, os.O_RDONLY)
+    channel = socket.socket(socket.AF_UNIX)
     try:
         # the path of a Unix socket must not be longer than 107 bytes
         short = Path(f"/proc/self/fd/{opened}")

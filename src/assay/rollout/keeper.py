@@ -51,9 +51,10 @@ class Keeper:
         self._stopped = False
 
     def run(self, control: socket.socket) -> None:
-        """Answer at `control` and look after the server, until told to stop."""
+        """Answer at `control` and look after the server, until told to stop or the folder is removed."""
         try:
-            while not self._stopped:
+            # whoever removes the folder can ask for nothing any more, and should get the address back
+            while not self._stopped and self._shelf.exists():
                 self._look_after()
                 watched = [control, self._server.channel] if self._server else [control]
                 ready = select.select(watched, [], [], _TICK_SECONDS)[0]
@@ -128,7 +129,7 @@ class Keeper:
             listening = self._listening if same else failed.enter_context(bound(after.address))
             server = Server.load(self._shelf.bundle(after.current), self._shelf.log, after.seconds)
             self._finish()
-            server.begin(listening, url_of(after.address), after.seconds)
+            server.begin(listening, url_of(after.address))
             failed.pop_all()
         if not same:
             self._listening.close()

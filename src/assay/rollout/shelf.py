@@ -49,9 +49,14 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`, which exists."""
+        self._folder = folder
         self._file = folder / "state.json"
         self._bundles = folder / "bundles"
         self.log = folder / "log"
+
+    def exists(self) -> bool:
+        """False once somebody removed it."""
+        return self._folder.exists()
 
     def state(self) -> State:
         """What served last; nothing where that is not known."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # uvicorn looks for a signal ten times a second; a server that is slower than this is stuck
 _LAST_TURN_SECONDS = 5.0
+_FIRST_ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
 
@@ -59,14 +60,14 @@ class Server:
             raise failure(told, output, bundle)
         return server
 
-    def begin(self, listening: socket.socket, url: str, seconds: float) -> None:
+    def begin(self, listening: socket.socket, url: str) -> None:
         """Give it its turn, and wait until it answers.
 
         Raises:
             ArtifactError: It does not; it was ended.
         """
         give(self.channel, listening)
-        until = time.monotonic() + seconds
+        until = time.monotonic() + _FIRST_ANSWER_SECONDS
         while not is_ready(url):
             if self.process.poll() is not None or time.monotonic() > until:
                 self.end()
