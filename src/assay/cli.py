@@ -125,11 +125,21 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _rollback(arguments: argparse.Namespace) -> int:
     from assay.project import load_project
+    from assay.rollout.rollback import roll_back
     from assay.tracking.registry import Registry, store_of
 
-    name = load_project(arguments.project).config.name
-    now, before = Registry(store_of(arguments.project)).rollback(name)
-    sys.stdout.write(f"{name}: version {now} is champion again, version {before} is previous\n")
+    project = load_project(arguments.project)
+    sys.stdout.write(f"{roll_back(project.config, arguments.project, Registry(store_of(arguments.project)))}\n")
+    return Exit.PASSED
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    from assay.rollout.preview import preview
+
+    if not arguments.dry_run:
+        then = "assay run --only deploy, or assay deploy --dry-run to see what would be applied"
+        raise ConfigError("a deploy is a stage of a run", where="assay deploy", next=then)
+    sys.stdout.write(preview(arguments.project))
     return Exit.PASSED
 
 
@@ -219,6 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     gpu = _add(commands, "gpu", _gpu, "tell whether a GPU can be used here, and why not")
     gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
+    deploy = _add(commands, "deploy", _deploy, "show what the target kubernetes would apply, as YAML")
+    deploy.add_argument("--dry-run", action="store_true", help="only print it; needs no cluster")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
     past = _add(commands, "history", _history, "list the versions of the model: who, from what, how good, which alias")
     past.add_argument("--format", choices=("table", "json"), default="table")

@@ -41,7 +41,7 @@ def ask(host: str, port: int, headers: dict[str, str], record: object, timeout: 
 def main() -> None:
     """Answer until stdin ends."""
     for line in sys.stdin:
-        print(json.dumps(ask(**json.loads(line))), flush=True)  # noqa: T201 - stdout is the way back
+        print(json.dumps(ask(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-
 from assay.rollout.lease import held, lease_name
 from assay.rollout.manifests import CANARY, RUN, STABLE, track_name
 from assay.rollout.pods import wait_running
