@@ -87,7 +87,24 @@ class Place:
     def deploy(self, version: int, ready: str = "60s", image: str = "", **behaviour: float) -> StageReport:
         """Run the stage for a version that behaves like this."""
         context = self.context(version, image or push_model(version, **behaviour), ready)
+        return self.run(context)
+
+    def run(self, context: Context) -> StageReport:
+        """Run the stage."""
         return supervise(context, timeout=240)
+
+    def begin(self) -> None:
+        """Deploy version 1, unless it serves already."""
+        if self.aliases.read()["champion"] != 1:
+            report = self.deploy(1)
+            assert report.summary.get("status") == "promoted", report.message
+
+    def serves(self, version: int) -> None:
+        """Nothing but `version` answers, it is champion, and nothing of a deploy is left."""
+        assert self.selector == "tiny-stable"
+        assert set(self.answers()) == {version}
+        assert self.aliases.read()["champion"] == version
+        assert self.left() == set()
 
     def context(self, version: int, image: str, ready: str = "60s") -> Context:
         """The stage's context for this image."""

@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from assay.errors import AssayError, ServiceError
 from assay.rollout.lease import held, lease_name
 from assay.rollout.manifests import CANARY, RUN, STABLE, track_name
 from assay.rollout.pods import wait_running
@@ -165,11 +166,18 @@ def kubernetes_target(
 
 def _leave(site: Site, lease: Lease, journal: Mapping[str, Any], *, done: bool) -> None:
     lease.check()
-    if done:
-        site.clear()
-    else:
-        print(site.put_back(journal, None), flush=True)
-    lease.release()
+    try:
+        if done:
+            site.clear()
+        else:
+            print(site.put_back(journal, None), flush=True)
+        lease.release()
+    except AssayError as error:
+        raise ServiceError(
+            f"the cluster could not be put back to what it was: {error.what}",
+            where=error.where,
+            next="run assay rollback once the cluster answers; the next deploy would do the same first",
+        ) from error
 
 
 def _start(

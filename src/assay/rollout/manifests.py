@@ -88,7 +88,7 @@ def deployment(name: str, track: Track, served: Served, deploy: Deploy, replicas
         "replicas": replicas,
         "selector": {"matchLabels": selector(name, track)},
         # what serves never gets fewer while it is changed
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}},
         "revisionHistoryLimit": 3,
         "template": {"metadata": meta, "spec": _pod(name, track, served, deploy)},
     }
