@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import types
 import urllib.request
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from models import push_model
 from releases import change, release_context
 
@@ -95,7 +97,7 @@ class Place:
 
     def begin(self) -> None:
         """Deploy version 1, unless it serves already."""
-        if self.aliases.read()["champion"] != 1:
+        if self.aliases.read()["champion"] is None:
             report = self.deploy(1)
             assert report.summary.get("status") == "promoted", report.message
 
@@ -145,6 +147,20 @@ class Place:
         """The track that the Service selects; empty for both."""
         found = self.kubectl.get("service", "tiny")["spec"]["selector"]
         return str(found.get("app.kubernetes.io/instance", ""))
+
+
+@pytest.fixture(scope="module")
+def place(kubectl: Kubectl, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: ARG001 - images
+    """A namespace of the module's own in which nothing was deployed yet."""
+    file = tmp_path_factory.mktemp("registry") / "aliases.json"
+    return Place(kubectl, tmp_path_factory.mktemp("runs"), Aliases(file))
+
+
+@pytest.fixture
+def in_place(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage finds this cluster and this registry."""
+    monkeypatch.setenv("ASSAY_KUBECONFIG", str(place.kubectl.kubeconfig))
+    monkeypatch.setitem(sys.modules, "assay.tracking.registry", fake_registry(place.aliases))
 
 
 def fake_registry(aliases: Aliases) -> types.ModuleType:

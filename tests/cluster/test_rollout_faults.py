@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from models import push_model
 from releases import read
-from rollouts import Aliases, Place, fake_registry
-
 from assay.reports import Status
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from rollouts import Place
 
-    from cluster import Kubectl
-
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def place(kubectl: Kubectl, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: ARG001 - images
-    folder = tmp_path_factory.mktemp("place")
-    return Place(kubectl, tmp_path_factory.mktemp("runs"), Aliases(folder / "aliases.json"))
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("in_place")]
 
 
 @pytest.fixture(autouse=True)
-def _environment(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ASSAY_KUBECONFIG", str(place.kubectl.kubeconfig))
-    monkeypatch.setitem(sys.modules, "assay.tracking.registry", fake_registry(place.aliases))
+def _version_1(in_place: None, place: Place) -> None:
     place.begin()
 
 
