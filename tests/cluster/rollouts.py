@@ -108,11 +108,11 @@ class Place:
         assert self.aliases.read()["champion"] == version
         assert self.left() == set()
 
-    def context(self, version: int, image: str, ready: str = "60s") -> Context:
+    def context(self, version: int, image: str, ready: str = "60s", namespace: str = "") -> Context:
         """The stage's context for this image."""
         folder = self.folder / f"{len(list(self.folder.iterdir()))}-{version}"
         folder.mkdir()
-        context = release_context(folder, SETTINGS.format(namespace=self.kubectl.namespace, ready=ready))
+        context = release_context(folder, SETTINGS.format(namespace=namespace or self.kubectl.namespace, ready=ready))
         champion = self.aliases.champion("tiny")
         for name in ("registration.json", "bundle/bundle.json"):
             change(context.inputs / name, version=version)

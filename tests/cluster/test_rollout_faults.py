@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from models import push_model
 from releases import read
+
 from assay.reports import Status
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("in
 
 
 @pytest.fixture(autouse=True)
-def _version_1(in_place: None, place: Place) -> None:
+def _version_1(in_place: None, place: Place) -> None:  # noqa: ARG001 - first the environment, then the deploy
     place.begin()
 
 
