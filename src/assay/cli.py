@@ -125,18 +125,11 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _rollback(arguments: argparse.Namespace) -> int:
     from assay.project import load_project
-    from assay.rollout.local_serving import serve_again
+    from assay.rollout.rollback import roll_back
     from assay.tracking.registry import Registry, store_of
 
     project = load_project(arguments.project)
-    name, registry = project.config.name, Registry(store_of(arguments.project))
-    now, before = registry.rollback(name)
-    try:
-        serving = serve_again(project.root, project.config.deploy, now)
-    except AssayError:
-        registry.rollback(name)
-        raise
-    sys.stdout.write(f"{name}: version {now} is champion again, version {before} is previous\n{serving}")
+    sys.stdout.write(f"{roll_back(project.config, arguments.project, Registry(store_of(arguments.project)))}\n")
     return Exit.PASSED
 
 
@@ -144,6 +137,16 @@ def _down(arguments: argparse.Namespace) -> int:
     from assay.rollout.local_serving import down
 
     sys.stdout.write(f"{down(arguments.project.resolve())}\n")
+    return Exit.PASSED
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    from assay.rollout.preview import preview
+
+    if not arguments.dry_run:
+        then = "assay run --only deploy, or assay deploy --dry-run to see what would be applied"
+        raise ConfigError("a deploy is a stage of a run", where="assay deploy", next=then)
+    sys.stdout.write(preview(arguments.project))
     return Exit.PASSED
 
 
@@ -233,6 +236,8 @@ def _parser() -> argparse.ArgumentParser:
     gpu = _add(commands, "gpu", _gpu, "tell whether a GPU can be used here, and why not")
     gpu.add_argument("--stage", default="train", help="the stage that asks for it")
     _add(commands, "schema", _schema, "propose [tool.assay.data.schema] from the project's data")
+    deploy = _add(commands, "deploy", _deploy, "show what the target kubernetes would apply, as YAML")
+    deploy.add_argument("--dry-run", action="store_true", help="only print it; needs no cluster")
     _add(commands, "rollback", _rollback, "make the previous version the champion again")
     _add(commands, "down", _down, "stop what serves at the address of [tool.assay.deploy]")
     past = _add(commands, "history", _history, "list the versions of the model: who, from what, how good, which alias")

@@ -181,15 +181,31 @@ class Canary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pod:
+    """`[tool.assay.deploy.pod]`: what a pod of the target kubernetes asks for, as Kubernetes writes it."""
+
+    requests: dict[str, str] = key("what it surely gets", {"cpu": "250m", "memory": "512Mi"}, check=values.quantities)
+    limits: dict[str, str] = key("what it gets at most", {"memory": "1Gi"}, check=values.quantities)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deploy:
     """`[tool.assay.deploy]`: where and how a model goes live."""
 
-    target: Literal["local"] = key("where the model runs", "local")
+    target: Literal["local", "kubernetes"] = key("where the model runs", "local")
     address: str | None = key(
         "where target local serves on after the stage, as host:port; absent: only as long as the stage",
         None,
         check=values.address,
     )
+    namespace: str = key("namespace of the cluster; it must be there", "default", check=values.label)
+    context: str | None = key("context of the kubeconfig; absent: its current one", None)
+    replicas: int = key("pods of the version that serves", 2, check=between(1, 1000))
+    port: int = key("port of the Service", 80, check=between(1, 65535))
+    pod: Pod = key("what a pod asks for", Pod())
+    service_account: str | None = key("account that the pods run as", None, check=values.label)
+    templates: str | None = key("folder with YAML of your own, used in place of ours or beside it", None)
+    gateway: str | None = key("Gateway whose route divides the requests, where the cluster has them", None)
     canary: Canary = key("how traffic moves to the candidate", Canary())
     ready_timeout: str = key("how long a version may take to get ready", "60s", check=values.span)
 

@@ -21,6 +21,7 @@ from assay.callables import trimmed
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, AssayError, Exit, ProjectError, ServiceError
 from assay.gates import Observed, judge
+from assay.graph import World
 from assay.reports import LOG_FILE, StageReport, Status, write_report
 from assay.watch import Death, die_with_parent, watch
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUN_VARIABLE = "ASSAY_RUN_ID"
+CLEAN_UP_LOG = "clean-up.log"
 _ANSWER = ".answer"
+_CLEAN_UP_SECONDS = 300.0
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
 
 
@@ -64,6 +67,8 @@ def supervise(
     answer_file = context.outputs / _ANSWER
     work = run or _implementation
     death = _run_child(lambda: _answer(work, context, answer_file), context.outputs / LOG_FILE, timeout, memory)
+    if death.signal and context.stage.world is World.CHANGES:
+        _clean_up(context)
     answer = _read_answer(answer_file, death, context, timeout, memory)
     answer_file.unlink(missing_ok=True)
     report = _report(context, answer, time.monotonic() - started, death.peak_memory)
@@ -91,6 +96,21 @@ def _implementation(context: Context) -> Outcome:
     module = importlib.import_module(f"assay.stages.{context.stage.module}")
     outcome: Outcome = module.run(context)
     return outcome
+
+
+def _clean_up(context: Context) -> None:
+    """Let a stage that was killed put right what it left behind in the world, in a child of its own."""
+
+    def work() -> Exit:
+        module = importlib.import_module(f"assay.stages.{context.stage.module}")
+        try:
+            print(getattr(module, "clean_up", lambda _context: "")(context))  # noqa: T201 - this is its log
+        except AssayError as error:
+            print(error)  # noqa: T201
+            return error.exit_code
+        return Exit.PASSED
+
+    _run_child(work, context.outputs / CLEAN_UP_LOG, _CLEAN_UP_SECONDS, 0)
 
 
 def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int) -> Death:

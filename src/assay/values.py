@@ -12,6 +12,8 @@ _ADDRESS = re.compile(r"^(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})$")
 _DOTTED = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,62}$")
 _SIZE = re.compile(r"^(\d+)\s*(MiB|GiB|MB|GB)$")
+_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+_QUANTITY = re.compile(r"^\d+(\.\d+)?(m|[kMGTPE]i?)?$")
 _UNITS = {"MiB": 2**20, "GiB": 2**30, "MB": 10**6, "GB": 10**9}
 _SECRET = re.compile(r"(^|&)[\w-]*(sig|signature|token|key|secret|password|credential)[\w-]*=", re.IGNORECASE)
 _SPAN = re.compile(r"^(\d+)\s*([smhd])$")
@@ -72,6 +74,17 @@ def pattern(value: str) -> str:
     except re.error as error:
         return f"a regular expression ({error})"
     return ""
+
+
+def label(value: str) -> str:
+    """A name in Kubernetes."""
+    return "" if _LABEL.match(value) else "at most 63 lower-case letters, digits and hyphens, no hyphen at the ends"
+
+
+def quantities(value: dict[str, str]) -> str:
+    """Amounts of resources of a pod."""
+    ok = all(_QUANTITY.match(str(amount)) for amount in value.values())
+    return "" if ok else 'amounts as Kubernetes writes them: { cpu = "500m", memory = "1Gi" }'
 
 
 def steps(value: tuple[int, ...]) -> str:

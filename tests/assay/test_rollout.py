@@ -6,15 +6,18 @@ import threading
 import time
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fake_model import FakeModel
 
+from assay.config import Deploy
 from assay.errors import ServiceError
 from assay.gates import Limit, Verdict, judge
 from assay.rollout.canary import LATENCY_RATIO, PREDICTION_PSI, SUCCESS_RATE, percentile, psi
-from assay.rollout.steps import Endpoint, Rollout, Step, roll_out, route
+from assay.rollout.local import Endpoint, LocalTarget, route
+from assay.rollout.steps import Rollout, Step, roll_out
 from assay.rollout.traffic import ask, client, wait_ready
 
 if TYPE_CHECKING:
@@ -22,16 +25,17 @@ if TYPE_CHECKING:
 
 ROWS = [{"x": x, "kind": "a" if x % 2 else None} for x in (-3, -2, -1, 1, 2, 3, 4, 5)]
 LIMITS = {SUCCESS_RATE: Limit(min=0.99), LATENCY_RATIO: Limit(max=15.0), PREDICTION_PSI: Limit(max=0.2)}
-FAST: dict[str, Any] = {"min_requests": 20, "min_total": 60, "timeout": 2.0}
+FAST: dict[str, Any] = {"min_requests": 20, "min_total": 60}
 
 
-def rollout(candidate: FakeModel, stable: FakeModel | None = None, **plan: Any) -> list[Step]:
+def rollout(candidate: FakeModel, stable: FakeModel | None = None, timeout: float = 2.0, **plan: Any) -> list[Step]:
     """A rollout of version 2, over version 1 where there is one."""
     with ExitStack() as stack:
         new = Endpoint(stack.enter_context(candidate.serving()), 2, ROWS)
         old = Endpoint(stack.enter_context(stable.serving()), 1, ROWS) if stable else None
-        todo = Rollout(candidate=new, stable=old, **(FAST | plan))
-        return list(roll_out(todo, partial(judge, LIMITS), lambda _row, _reply: None))
+        target = LocalTarget(new, old, stack.enter_context(client()), Path(), Deploy(), Path(), timeout=timeout)
+        todo = Rollout(candidate=2, stable=1 if stable else None, **(FAST | plan))
+        return list(roll_out(todo, target, partial(judge, LIMITS), lambda _row, _reply: None))
 
 
 def test_the_split_is_the_one_that_was_asked_for_and_is_counted_by_who_answered() -> None:
@@ -47,8 +51,7 @@ def test_the_split_is_the_one_that_was_asked_for_and_is_counted_by_who_answered(
 
 @pytest.mark.parametrize("percent", [1, 7, 10, 33, 50, 99, 100])
 def test_a_step_spreads_the_candidates_requests_evenly(percent: int) -> None:
-    plan = Rollout(candidate=Endpoint("new", 2, ROWS), stable=Endpoint("old", 1, ROWS))
-    turns = [end.version == 2 for end in route(plan, percent, 20)]
+    turns = [end.version == 2 for end in route(Endpoint("new", 2, ROWS), Endpoint("old", 1, ROWS), percent, 20)]
     assert sum(turns) == 20
     gaps = [b - a for a, b in itertools.pairwise(number for number, turn in enumerate(turns) if turn)]
     assert max(gaps) - min(gaps) <= 1

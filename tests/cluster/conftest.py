@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import HERE, Kubectl, running
+from rollouts import in_place, place  # noqa: F401 - fixtures of those who deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -164,7 +164,7 @@ def _tell(lines: TextIO, answer: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)  # noqa: T201 - its log
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 def main(folder: Path) -> None:

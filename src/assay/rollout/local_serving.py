@@ -63,7 +63,7 @@ def keeper_for(project: Path, deploy: Deploy) -> Iterator[None]:
 
 def keeps_serving(deploy: Deploy) -> bool:
     """True where what is promoted is to serve on after the stage."""
-    return deploy.address is not None and not os.environ.get(CANDIDATE_VARIABLE)
+    return deploy.target == "local" and deploy.address is not None and not os.environ.get(CANDIDATE_VARIABLE)
 
 
 def check_address(project: Path, deploy: Deploy) -> None:

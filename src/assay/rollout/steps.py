@@ -1,49 +1,31 @@
 """Takes a candidate through its canary: traffic by weight, counted by who really answered, judged step by step.
 
-Pure orchestration over HTTP. What is judged is everything measured since the rollout began, so that a later step rests
-on more requests than an earlier one.
+Where the versions run is the target's business. What is judged is everything measured since the rollout began, so that
+a later step rests on more requests than an earlier one.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.gates import Verdict
 from assay.rollout.canary import Tally, observe, tally
-from assay.rollout.traffic import Reply, ask, client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import httpx
-
     from assay.gates import GateResult, Observed
+    from assay.rollout.target import Traffic
+    from assay.rollout.traffic import Reply
 
 _ALL = 100
-_WARM_UP = 5
 _GIVE_UP = 5
 # one slow or lost request among 50 can be chance: a step that does not pass is measured again before it counts
 _ROUNDS = 3
 _GRAVEST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A served model.
-
-    Attributes:
-        url: Where it is.
-        version: Which version it must say it is.
-        rows: Feature rows to ask it with, over and over; not empty.
-    """
-
-    url: str
-    version: int
-    rows: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,22 +34,20 @@ class Rollout:
 
     Attributes:
         candidate: The version that wants to serve.
-        stable: The version that serves now; None before the first deployment.
+        stable: The version that serves now; None where there is nothing to compare with.
         steps: Percent of the requests that go to the candidate, rising.
         min_requests: Requests that the candidate gets at every step before it is judged.
         min_total: Requests that the candidate gets in all, at least.
         regression: The predictions are numbers, not labels.
-        timeout: Seconds for one request; a request that takes longer has failed.
         seconds: Seconds for the whole rollout; a step that is unfinished then is inconclusive.
     """
 
-    candidate: Endpoint
-    stable: Endpoint | None
+    candidate: int
+    stable: int | None
     steps: tuple[int, ...] = (10, 50, 100)
     min_requests: int = 50
     min_total: int = 300
     regression: bool = False
-    timeout: float = 10.0
     seconds: float = 600.0
 
 
@@ -97,11 +77,10 @@ class Step:
 @dataclass(frozen=True)
 class _Canary:
     plan: Rollout
-    http: httpx.Client
+    traffic: Traffic
     judge: Callable[[Mapping[str, Observed]], Sequence[GateResult]]
     note: Callable[[Mapping[str, Any], Reply], None]
     deadline: float
-    rows: Mapping[int, Iterator[Mapping[str, Any]]]
     replies: list[Reply] = field(default_factory=list)
 
     @property
@@ -111,13 +90,14 @@ class _Canary:
     @property
     def dead(self) -> bool:
         """True where the candidate's last replies are failures only."""
-        asked = (reply.ok for reply in reversed(self.replies) if reply.to == self.plan.candidate.version)
+        asked = (reply.ok for reply in reversed(self.replies) if reply.by == self.plan.candidate)
         last = list(itertools.islice(asked, _GIVE_UP))
         return len(last) == _GIVE_UP and not any(last)
 
 
 def roll_out(
     plan: Rollout,
+    traffic: Traffic,
     judge: Callable[[Mapping[str, Observed]], Sequence[GateResult]],
     note: Callable[[Mapping[str, Any], Reply], None],
 ) -> Iterator[Step]:
@@ -125,31 +105,23 @@ def roll_out(
 
     Args:
         plan: What to roll out.
+        traffic: Sends the requests.
         judge: Holds observed values against the limits of the gates.
         note: Is told of every counted request: its row and its reply.
     """
-    ends = [end for end in (plan.candidate, plan.stable) if end]
-    rows = {end.version: itertools.cycle(end.rows) for end in ends}
-    with client() as http:
-        canary = _Canary(plan, http, judge, note, time.monotonic() + plan.seconds, rows)
-        for end in ends:
-            _warm_up(canary, end)
-        for percent in _percents(plan):
-            step = _take(canary, percent)
-            yield step
-            if step.verdict.blocks:
-                return
+    canary = _Canary(plan, traffic, judge, note, time.monotonic() + plan.seconds)
+    traffic.warm_up()
+    for percent in _percents(plan):
+        traffic.shift(percent)
+        step = _take(canary, percent)
+        yield step
+        if step.verdict.blocks:
+            return
 
 
 def _percents(plan: Rollout) -> tuple[int, ...]:
     # with everything for the candidate at once there would be nothing of the stable version to compare with
     return (50, *plan.steps) if plan.stable and plan.steps[0] == _ALL else plan.steps
-
-
-def _warm_up(canary: _Canary, end: Endpoint) -> None:
-    for row in itertools.islice(itertools.cycle(end.rows), _WARM_UP):
-        if not ask(canary.http, end.url, end.version, row, canary.plan.timeout).ok:
-            return
 
 
 def _take(canary: _Canary, percent: int) -> Step:
@@ -166,19 +138,17 @@ def _round(canary: _Canary, percent: int) -> str:
     """Send the requests of one step; says why the candidate answered too few of them, or nothing."""
     plan, before = canary.plan, len(canary.replies)
     wanted = _wanted(canary, percent)
-    for end in route(plan, percent, wanted):
-        if canary.late:
-            return f"the rollout's {plan.seconds:g} s were over"
-        row = next(canary.rows[end.version])
-        reply = ask(canary.http, end.url, end.version, row, plan.timeout)
+    for row, reply in canary.traffic.send(percent, wanted):
         canary.replies.append(reply)
         canary.note(row, reply)
+        if canary.late:
+            return f"the rollout's {plan.seconds:g} s were over"
         if canary.dead:
             return ""
-    answered = tally(canary.replies[before:], plan.candidate.version).requests
+    answered = tally(canary.replies[before:], plan.candidate).requests
     if answered < wanted:
-        others = sorted({str(reply.by) for reply in canary.replies[before:]} - {str(plan.candidate.version)})
-        return f"version {plan.candidate.version} answered {answered} of {wanted} requests, others: {', '.join(others)}"
+        others = sorted({str(reply.by) for reply in canary.replies[before:]} - {str(plan.candidate)})
+        return f"version {plan.candidate} answered {answered} of {wanted} requests, others: {', '.join(others)}"
     return ""
 
 
@@ -186,23 +156,13 @@ def _wanted(canary: _Canary, percent: int) -> int:
     plan = canary.plan
     # what is still missing is best asked while both versions answer: more to compare
     fill = max((step for step in _percents(plan) if step < _ALL or not plan.stable), default=_ALL)
-    missing = plan.min_total - tally(canary.replies, plan.candidate.version).requests
+    missing = plan.min_total - tally(canary.replies, plan.candidate).requests
     return max(plan.min_requests, missing) if percent == fill else plan.min_requests
-
-
-def route(plan: Rollout, percent: int, wanted: int) -> Iterator[Endpoint]:
-    """Where the requests of a step go: `wanted` to the candidate, evenly spread among the stable version's."""
-    if plan.stable is None:
-        yield from itertools.repeat(plan.candidate, wanted)
-        return
-    for number in range(math.ceil(wanted * 100 / percent)):
-        turn = (number + 1) * percent // 100 > number * percent // 100
-        yield plan.candidate if turn else plan.stable
 
 
 def _judge(canary: _Canary, percent: int, before: int, missing: str) -> Step:
     plan, replies = canary.plan, canary.replies[before:]
-    new, old = plan.candidate.version, plan.stable.version if plan.stable else None
+    new, old = plan.candidate, plan.stable
     paired = canary.replies[:before] if percent == _ALL else canary.replies
     observed = observe(canary.replies, paired, new, old, regression=plan.regression, missing=missing)
     results = canary.judge(observed)

@@ -79,8 +79,8 @@ def ask(http: httpx.Client, url: str, version: int, record: Mapping[str, Any], t
             said = _version(response)
             body = _body(response, started + timeout)
             status = response.status_code
-        prediction, probabilities = _first(body)
-    except (httpx.HTTPError, ValueError, LookupError, TypeError, RecursionError):
+        prediction, probabilities = first_prediction(body)
+    except httpx.HTTPError:
         pass
     return Reply(version, said, status, (time.perf_counter() - started) * 1000, prediction, probabilities)
 
@@ -100,7 +100,15 @@ def _body(response: httpx.Response, deadline: float) -> bytes:
     return body
 
 
-def _first(body: bytes) -> tuple[Any, Any]:
+def first_prediction(body: bytes | str) -> tuple[Any, Any]:
+    """Prediction and probabilities in an answer; None where it holds none."""
+    try:
+        return _first(body)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None, None
+
+
+def _first(body: bytes | str) -> tuple[Any, Any]:
     answer = json.loads(body)
     (prediction,) = answer["predictions"]
     probabilities = answer.get("probabilities")

@@ -1,10 +1,10 @@
-"""deploy, target `local`: stable and candidate side by side, smoke tests, canary, then promotion or rollback."""
+"""deploy: stable and candidate side by side, smoke tests, canary, then promotion, or all as it was before."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
@@ -15,24 +15,21 @@ from assay.context import Context, Outcome
 from assay.errors import AssayError
 from assay.gates import Observed
 from assay.reports import write_json
-from assay.rollout.canary import LATENCY_RATIO, PREDICTION_PSI
-from assay.rollout.local_serving import CANDIDATE_VARIABLE, check_address, go_live, keeps_serving
-from assay.rollout.release import Release, read_release, stable_bundle
+from assay.rollout.canary import LATENCY_RATIO, PREDICTION_PSI, SUCCESS_RATE
+from assay.rollout.release import Release, read_release
 from assay.rollout.smoke import smoke_tests
-from assay.rollout.steps import Endpoint, Rollout, Step, roll_out
-from assay.rollout.traffic import client, wait_ready
-from assay.values import to_seconds
+from assay.rollout.steps import Rollout, Step, roll_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from assay.gates import GateResult
+    from assay.rollout.target import Target
     from assay.rollout.traffic import Reply
 
 SMOKE = "deploy.smoke"
-STABLE_VARIABLE = "ASSAY_STABLE_URL"
-
 # more than monitor needs to judge by; at 10 ms each they are the longest part of a deployment that changes nothing
 _HEALTH_REQUESTS = 150
 
@@ -45,102 +42,110 @@ def run(context: Context) -> Outcome:
         ServiceError: A version did not get ready, or the registry failed.
     """
     release = read_release(context)
-    record = partial(_record, context.output("deployment"), release)
+    record = partial(_record, context, release)
     # a stage that is killed cannot write any more, so what would be true then stands there from the start
     record("interrupted", reason="the stage ended before a decision; the alias is as it was")
     try:
-        return _deploy(context, release, record)
+        with _target(context, release) as target:
+            return _deploy(context, release, target, record)
     except BaseException as error:
         what = error.what if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
         record("rolled-back", reason=what)
         raise
 
 
-def _deploy(context: Context, release: Release, record: Callable[..., None]) -> Outcome:
-    if keeps_serving(context.config.deploy):
-        check_address(context.project, context.config.deploy)
-    steps, smoke = _measure(context, release)
-    observed = {SMOKE: smoke, **steps[-1].observed}
-    if release.same_model:
+def clean_up(context: Context) -> str:
+    """Put right what a stage that was killed has left behind; says what was done, empty for nothing.
+
+    Raises:
+        ServiceError: The cluster does not answer: the next deploy will do it.
+    """
+    if context.config.deploy.target == "local":
+        return ""
+    from assay.rollout.kubernetes import clean_up as put_back
+
+    told = put_back(context, partial(_champion_image, context))
+    file = context.output("deployment") / "deployment.json"
+    if told and file.exists():
+        write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"reason": f"the stage was killed; {told}"})
+    return told
+
+
+def _target(context: Context, release: Release) -> AbstractContextManager[Target]:
+    if context.config.deploy.target == "local":
+        from assay.rollout.local import local_target
+
+        return local_target(context, release)
+    from assay.rollout.kubernetes import kubernetes_target
+
+    return kubernetes_target(context, release, partial(_champion_image, context))
+
+
+def _champion_image(context: Context) -> str | None:
+    from assay.tracking.registry import Registry, store_of
+
+    champion = Registry(store_of(context.project)).champion(context.config.name)
+    return champion.image.get("reference") if champion and champion.image else None
+
+
+def _deploy(context: Context, release: Release, target: Target, record: Callable[..., None]) -> Outcome:
+    print(f"version {target.candidate} is ready at {target.url}; {target.way}", flush=True)
+    observed, steps = _measure(context, release, target)
+    if release.same_model and target.stable is None:
         same = Observed(None, no_champion=True, message=f"version {release.version} serves already: nothing to compare")
         observed |= {LATENCY_RATIO: same, PREDICTION_PSI: same}
     gates = context.judge(observed)
     blocked = [gate.gate for gate in gates if gate.status.blocks]
-    status = "unchanged" if release.unchanged else "rolled-back" if blocked else "promoted"
-    if status == "promoted":
+    unchanged = release.unchanged and target.up_to_date
+    status = "rolled-back" if blocked and not unchanged else "unchanged" if unchanged else "promoted"
+    if not blocked:
         record("interrupted", reason="the stage ended while the alias was moved: ask the registry", steps=steps)
-    if status != "rolled-back":
-        _go_live(context, release, status)
+        target.promote(partial(_move_alias, context.project, release) if status == "promoted" else _leave_alias)
     _keep_profile(context.output("deployment"), release, status)
-    record(status, steps=steps, gates=gates, reason=", ".join(blocked))
+    record(status, way=target.way, steps=steps, gates=gates, reason=", ".join(blocked))
     message = f"version {release.version} {status}" + (f": {', '.join(blocked)}" if blocked else "")
     summary = {"status": status, "version": release.version, "previous": release.previous}
     return Outcome(observed=observed, message=message, summary=summary | {"steps": [_plain(step) for step in steps]})
 
 
-def _measure(context: Context, release: Release) -> tuple[list[Step], Observed]:
+def _measure(context: Context, release: Release, target: Target) -> tuple[dict[str, Observed], list[Step]]:
     traffic = context.output("deployment") / "traffic"
     traffic.mkdir(exist_ok=True)
+    plan = _plan(context, release, target)
+    steps: list[Step] = []
     with contextlib.ExitStack() as stack:
-        candidate, stable = _endpoints(context, release, traffic, stack)
         pool = stack.enter_context(ThreadPoolExecutor(1))
-        smoke = pool.submit(smoke_tests, context.project, candidate.url, context.outputs / "smoke.xml")
-        if not release.same_model:
+        smoke = pool.submit(smoke_tests, context.project, target.url, context.outputs / "smoke.xml")
+        if not target.up_to_date or target.stable is not None:
             # beside them nothing else runs where times are compared
             wait([smoke])
-        note = stack.enter_context(_journal(traffic, context.run_id, _given(candidate, stable)))
-        plan = _plan(context, release, candidate, stable)
-        steps = []
-        for step in roll_out(plan, partial(_judge_canary, context), note):
+        if target.live and smoke.done() and _blocks(context, SMOKE, smoke.result()):
+            why = "not tried: the smoke tests failed, so nobody's requests may go there"
+            untried = Observed(None, message=why, inconclusive=True)
+            return {SMOKE: smoke.result(), **dict.fromkeys((SUCCESS_RATE, LATENCY_RATIO, PREDICTION_PSI), untried)}, []
+        note = stack.enter_context(_journal(traffic, context.run_id, target))
+        for step in roll_out(plan, target, partial(_judge_canary, context), note):
             print(_told(step), flush=True)
             steps.append(step)
         print(f"smoke tests: {smoke.result().message}")
-        return steps, smoke.result()
+        return {SMOKE: smoke.result(), **steps[-1].observed}, steps
 
 
-def _given(candidate: Endpoint, stable: Endpoint | None) -> set[int]:
-    ends = ((CANDIDATE_VARIABLE, candidate), (STABLE_VARIABLE, stable))
-    return {end.version for variable, end in ends if end and os.environ.get(variable)}
+def _blocks(context: Context, name: str, seen: Observed) -> bool:
+    return any(gate.status.blocks for gate in context.judge({name: seen}) if gate.gate == name)
 
 
-def _endpoints(
-    context: Context, release: Release, traffic: Path, stack: contextlib.ExitStack
-) -> tuple[Endpoint, Endpoint | None]:
-    seconds = to_seconds(context.config.deploy.ready_timeout)
-    bundles = {CANDIDATE_VARIABLE: (release.version, release.bundle)}
-    if release.previous is not None and not release.same_model:
-        bundles[STABLE_VARIABLE] = (release.previous, context.outputs / ".stable")
-    ends = []
-    for variable, (version, bundle) in bundles.items():
-        url = os.environ.get(variable, "").rstrip("/")
-        if not url:
-            if variable == STABLE_VARIABLE:
-                stable_bundle(release, bundle)
-                stack.callback(shutil.rmtree, bundle, ignore_errors=True)
-            url = _start(bundle, traffic, seconds, stack)
-        with client() as http:
-            wait_ready(http, url, seconds)
-        print(f"version {version} is ready at {url}", flush=True)
-        ends.append(Endpoint(url, version, release.rows if version == release.version else release.stable_rows))
-    return ends[0], ends[1] if len(ends) > 1 else None
-
-
-def _start(bundle: Path, traffic: Path, seconds: float, stack: contextlib.ExitStack) -> str:
-    from assay.serving.server_process import serving
-
-    return stack.enter_context(serving(bundle, log=traffic, timeout=seconds))
-
-
-def _plan(context: Context, release: Release, candidate: Endpoint, stable: Endpoint | None) -> Rollout:
+def _plan(context: Context, release: Release, target: Target) -> Rollout:
     canary = context.config.deploy.canary
     plan = Rollout(
-        candidate=candidate,
-        stable=stable,
-        steps=canary.steps,
+        candidate=target.candidate,
+        stable=target.stable,
+        steps=canary.steps if target.stable else (100,),
         min_requests=canary.min_requests,
         regression=release.task == "regression",
     )
-    return replace(plan, steps=(100,), min_requests=_HEALTH_REQUESTS, min_total=0) if release.same_model else plan
+    same = release.same_model and target.up_to_date
+    return replace(plan, min_requests=_HEALTH_REQUESTS, min_total=0) if same else plan
 
 
 def _judge_canary(context: Context, observed: Mapping[str, Observed]) -> list[GateResult]:
@@ -148,8 +153,9 @@ def _judge_canary(context: Context, observed: Mapping[str, Observed]) -> list[Ga
 
 
 @contextlib.contextmanager
-def _journal(traffic: Path, run_id: str, versions: set[int]) -> Iterator[Callable[[Mapping[str, Any], Reply], None]]:
-    """Logs for the `versions` that were running before us, whose own logs are out of reach."""
+def _journal(traffic: Path, run_id: str, target: Target) -> Iterator[Callable[[Mapping[str, Any], Reply], None]]:
+    """Logs for the versions whose own logs are out of reach."""
+    versions = {target.candidate, target.stable} - target.own_logs - {None}
     if not versions:
         yield lambda _record, _reply: None
         return
@@ -157,27 +163,17 @@ def _journal(traffic: Path, run_id: str, versions: set[int]) -> Iterator[Callabl
     with (traffic / "client.jsonl").open("w", encoding="utf-8") as file:
 
         def note(record: Mapping[str, Any], reply: Reply) -> None:
-            if reply.to in versions:
+            if reply.by in versions:
                 file.write(reply.line(record, f"{run_id}-{next(numbers)}"))
 
         yield note
 
 
-def _go_live(context: Context, release: Release, status: str) -> None:
-    """Move the alias, and what serves at the project's address with it."""
-    deploy = context.config.deploy
-
-    def move() -> None:
-        if status == "promoted":
-            _promote(context.project, release)
-
-    if keeps_serving(deploy):
-        print(go_live(context.project, deploy, release.version, release.bundle, move), flush=True)
-    else:
-        move()
+def _leave_alias() -> None:
+    """It is where it should be."""
 
 
-def _promote(project: Path, release: Release) -> None:
+def _move_alias(project: Path, release: Release) -> None:
     # MLflow takes seconds to import: only where the alias is to be moved
     from assay.tracking.registry import Registry, store_of
 
@@ -191,18 +187,20 @@ def _keep_profile(folder: Path, release: Release, status: str) -> None:
 
 
 def _record(
-    folder: Path,
+    context: Context,
     release: Release,
     status: str,
     *,
     reason: str = "",
+    way: str = "",
     steps: Sequence[Step] = (),
     gates: Sequence[GateResult] = (),
 ) -> None:
     about = {"name": release.name, "version": release.version, "model_digest": release.model_digest}
-    result = {"status": status, "previous": release.previous, "target": "local", "reason": reason}
+    result = {"status": status, "previous": release.previous, "reason": reason}
+    place = {"target": context.config.deploy.target, "way": way}
     details = {"steps": [_plain(step) for step in steps], "gates": [asdict(gate) for gate in gates]}
-    write_json(folder / "deployment.json", about | result | details)
+    write_json(context.output("deployment") / "deployment.json", about | result | place | details)
 
 
 def _plain(step: Step) -> dict[str, Any]:

@@ -49,11 +49,18 @@ class Registry:
 
     def champion(self, name: str) -> Version | None:
         """The version that serves now; None before the first deployment."""
+        return self._with_alias(name, CHAMPION)
+
+    def previous(self, name: str) -> Version | None:
+        """The version that served before the one that serves now; None where there was none."""
+        return self._with_alias(name, PREVIOUS)
+
+    def _with_alias(self, name: str, alias: str) -> Version | None:
         file = embedded(self._store)
         if file and not file.exists():
             return None
         with self._client() as client:
-            number = _aliases(client, name).get(CHAMPION)
+            number = _aliases(client, name).get(alias)
             return _version(client.get_model_version(name, str(number))) if number else None
 
     def fetch(self, version: Version, folder: Path) -> None:
