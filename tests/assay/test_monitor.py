@@ -8,9 +8,9 @@ import pytest
 from frames import champion, people, stage_context
 
 from assay.context import Outcome
-from assay.data.logs import read_logs
 from assay.data.profiles.profile import profile_of
 from assay.errors import ArtifactError, ConfigError
+from assay.monitoring.window import Question, read_window
 from assay.stages.monitor import run
 
 CONFIG = """
@@ -21,6 +21,7 @@ model = "tiny:build"
 [tool.assay.data]
 target = "rich"
 [tool.assay.monitor]
+consecutive = 1
 """
 NOW = dt.datetime.now(dt.UTC)
 PROFILE = profile_of(people(2000, seed=1), "rich").to_json()
@@ -60,7 +61,8 @@ def test_quiet_traffic(folder: Path) -> None:
     outcome = _run(folder)
     values = {name: seen.value for name, seen in outcome.observed.items()}
     drift = {"monitor.drift.columns": 0, "monitor.drift.psi": pytest.approx(0, abs=0.05)}
-    assert values == {"monitor.volume": 500, "monitor.errors": 0, **drift}
+    schema = dict.fromkeys(("monitor.schema.missing", "monitor.schema.types", "monitor.schema.new"), 0)
+    assert values == {"monitor.volume": 500, "monitor.errors": 0, **schema, **drift}
     assert {gate["status"] for gate in _report(folder)["gates"]} == {"pass"}
 
 
@@ -184,7 +186,7 @@ def test_odd_values_are_measured_not_fatal(folder: Path) -> None:
 
 def test_a_time_without_zone_is_utc(tmp_path: Path) -> None:
     _write(tmp_path, *_lines(people(3), ts=NOW.replace(tzinfo=None).isoformat()))
-    assert read_logs(tmp_path, NOW - dt.timedelta(minutes=1)).requests == 3
+    assert read_window(tmp_path, Question(since=NOW - dt.timedelta(minutes=1))).requests == 3
 
 
 @pytest.mark.parametrize(
@@ -225,7 +227,7 @@ def test_a_model_serves_but_no_logs_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
     champion(tmp_path / "in", 3, PROFILE)
     outcome = _run(tmp_path)
-    assert [(seen.value, seen.no_champion) for seen in outcome.observed.values()] == [(None, False)] * 4
+    assert [(seen.value, seen.no_champion) for seen in outcome.observed.values()] == [(None, False)] * 7
     assert "set path in [tool.assay.monitor]" in outcome.message
 
 
