@@ -35,7 +35,7 @@ class Known:
         truth: What turned out to be true, of shape (rows,).
         predictions: What the model said, of shape (rows,).
         shares: Its probabilities, of shape (rows, classes); without classes where a row has none.
-        found: Places in the labels that came later, of those that belong to a request.
+        found: Places in the labels that came later, of those that belong to a request; several where it repeats.
     """
 
     truth: pd.Series[Any]
@@ -47,13 +47,13 @@ class Known:
         """Both together; probabilities stay where both have them for the same classes."""
         if not len(self.truth) or not len(other.truth):
             more, less = (self, other) if len(self.truth) else (other, self)
-            return Known(more.truth, more.predictions, more.shares, np.union1d(more.found, less.found))
+            return Known(more.truth, more.predictions, more.shares, np.concatenate([more.found, less.found]))
         rows, alike = len(self.truth) + len(other.truth), self.shares.shape[1] == other.shares.shape[1]
         return Known(
             pd.concat([self.truth, other.truth], ignore_index=True),
             pd.concat([self.predictions, other.predictions], ignore_index=True),
             np.concatenate([self.shares, other.shares]) if alike else np.zeros((rows, 0)),
-            np.union1d(self.found, other.found),
+            np.concatenate([self.found, other.found]),
         )
 
 
@@ -131,7 +131,7 @@ def _around(value: float, interval: tuple[float, float], share: float) -> tuple[
 
 def _measures(known: Known, profile: Profile, positive: object, project: Path, rows: np.ndarray) -> dict[str, Any]:
     from assay.evaluate.contract import Answers
-    from assay.evaluate.metrics import Task
+    from assay.evaluate.task import Task
     from assay.evaluate.weighted import weighted_metrics
 
     truth, said, shares = known.truth.iloc[rows], known.predictions.iloc[rows], known.shares[rows]
@@ -140,11 +140,15 @@ def _measures(known: Known, profile: Profile, positive: object, project: Path, r
         return {name: found[name] for name in _NUMBERS}
     names = _sorted(profile.columns[profile.target].names.values())
     last = (names[-1] if positive is None else name_of(positive)) if len(names) == _TWO else None
-    answers = Answers(
-        said.map(name_of).to_numpy(), shares if shares.shape[1] == len(names) else None, names if shares.size else ()
-    )
-    found = weighted_metrics(truth.map(name_of).to_numpy(), answers, Task(project, None, names, last))
+    answers = Answers(_named(said), shares if shares.shape[1] == len(names) else None, names if shares.size else ())
+    found = weighted_metrics(_named(truth), answers, Task(project, None, names, last))
     return {name: found[name] for name in _LABELS if name in found}
+
+
+def _named(column: pd.Series[Any]) -> np.ndarray:
+    # each label once, and not each row
+    codes, labels = pd.factorize(column)
+    return np.array([name_of(label) for label in labels], dtype=object)[codes]
 
 
 def _sorted(names: Any) -> tuple[str, ...]:  # noqa: ANN401 - strings

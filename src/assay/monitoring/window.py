@@ -1,4 +1,4 @@
-"""What a window of logged predictions holds, added up chunk by chunk: memory grows with neither rows nor files."""
+"""What a window of logged predictions holds, added up chunk by chunk: of each row only some bytes are kept."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Window:
         others: Lines in the window of each other version.
         rows: Answered predictions.
         profile: Data profile of those, the prediction in the place of the target; None where nothing was asked for.
-        hashes: One for each different row, uint64.
+        hashes: One for each different row of each chunk, uint64.
         mistyped: Values of each column that are there and not of its kind.
         new: Columns that the profile lacks.
         milliseconds: Of each answered prediction, where it was logged.
@@ -75,6 +75,11 @@ class Window:
     milliseconds: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     known: Known = NOTHING_KNOWN
 
+    @property
+    def distinct(self) -> int:
+        """Different rows: a thousand answers to the same forty tell as much about their distribution as the forty."""
+        return len(np.unique(self.hashes))
+
     def merged(self, other: Window) -> Window:
         """Both together."""
         profiles = [side.profile for side in (self, other) if side.profile]
@@ -86,8 +91,7 @@ class Window:
             others=self.others + other.others,
             rows=self.rows + other.rows,
             profile=reduce(lambda one, two: one.merged(two), profiles) if profiles else None,
-            # a thousand answers to the same forty rows tell as much about their distribution as the forty do
-            hashes=np.union1d(self.hashes, other.hashes),
+            hashes=np.concatenate([self.hashes, other.hashes]),
             mistyped=self.mistyped + other.mistyped,
             new=self.new | other.new,
             milliseconds=np.concatenate([self.milliseconds, other.milliseconds]),

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from assay.context import Context, Outcome
 from assay.data.drift.drift import drift, drifted
 from assay.data.drift.plots import drift_plots
@@ -71,7 +73,7 @@ def _window(context: Context, serving: Serving, logs: Path, now: dt.datetime, sp
     since = now - dt.timedelta(seconds=to_seconds(settings.window))
     question = Question(since=since, version=serving.version, profile=serving.profile, labels=labels)
     window = read_window(logs, question)
-    unknown = len(labels.ids) - len(window.known.found)
+    unknown = len(labels.ids) - len(np.unique(window.known.found))
     if settings.labels:
         print(f"{len(labels.ids)} labels, {unknown} of requests that are not in the window")
     return window
@@ -81,7 +83,7 @@ def _moved(context: Context, serving: Serving, window: Window) -> Moved:
     if serving.profile is None or window.profile is None:
         return {}
     limits = replace(context.config.data.drift, min_rows=context.config.monitor.min_rows)
-    moved = drift(serving.profile, window.profile, limits, len(window.hashes))
+    moved = drift(serving.profile, window.profile, limits, window.distinct)
     drift_plots(serving.profile, window.profile, moved, context.output(_REPORT) / "plots")
     return moved
 
@@ -97,7 +99,7 @@ def _observed(context: Context, serving: Serving, window: Window, moved: Moved) 
     return {
         **checks.traffic(window, settings.window, settings.min_rows),
         **checks.schema(serving, window),
-        **checks.drift(serving, moved, len(window.hashes), settings.min_rows),
+        **checks.drift(serving, moved, window.distinct, settings.min_rows),
         **known,
     }
 
