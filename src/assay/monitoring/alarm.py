@@ -59,7 +59,7 @@ def decide(before: Alarm | None, gates: Sequence[str], now: dt.datetime, repeat:
 
 def after_sending(decision: Decision, now: dt.datetime, *, sent: bool) -> Alarm | None:
     """The alarm to be kept, once its news were sent or were not."""
-    if decision.alarm is None or not sent:
+    if decision.alarm is None or not decision.news or not sent:
         return decision.alarm
     return None if decision.news == "resolved" else replace(decision.alarm, sent=now.isoformat())
 

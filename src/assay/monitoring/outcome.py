@@ -86,8 +86,7 @@ def judge_in_a_row(
     repeat = to_seconds(settings.repeat_after)
     decision = decide(memory.alarm, _stops(gates), now, repeat, retrain=settings.retrain)
     failure = _tell(context, decision, gates, serving, now)
-    alarm = after_sending(decision, now, sent=settings.alert is not None and not failure)
-    memory = replace(memory, alarm=alarm)
+    memory = replace(memory, alarm=after_sending(decision, now, sent=settings.alert is not None and not failure))
     state.save(file, memory, settings.history)
     told = f"nobody was told: {failure}" if failure else ""
     notes = tuple(filter(None, (note, told)))

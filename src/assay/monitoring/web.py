@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS, _READ_SECONDS, _ALL_SECONDS = 5.0, 10.0, 30.0
 _RETRIES = 3
+# seconds; nothing before the first retry, twice this before the second, twice that before the third
+_PAUSE = 0.5
 _AGAIN = (429, 500, 502, 503, 504)
 _LONGEST = 10_000_000
 _OK = range(200, 300)
@@ -24,9 +26,7 @@ class Unanswered(Exception):
     """Nobody answered, or not as hoped; the text tells why, and no address."""
 
 
-def ask(
-    method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None, pause: float = 1.0
-) -> str:
+def ask(method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> str:
     """The text of the answer.
 
     Args:
@@ -34,7 +34,6 @@ def ask(
         url: Where to.
         body: What to send.
         headers: With it.
-        pause: Seconds before the second retry, doubled for each further one.
 
     Raises:
         Unanswered: After three retries, or at once where retrying would not help.
@@ -47,7 +46,7 @@ def ask(
         other=0,
         allowed_methods=None,
         status_forcelist=_AGAIN,
-        backoff_factor=pause / 2,
+        backoff_factor=_PAUSE,
         backoff_max=10,
         retry_after_max=10,
         raise_on_status=False,

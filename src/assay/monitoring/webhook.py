@@ -67,14 +67,13 @@ class Message:
         return [*gates, times, *([asked] if self.trigger else []), *([self.run] if self.run else [])]
 
 
-def send(message: Message, form: str, now: dt.datetime, *, pause: float = 1.0) -> str:
+def send(message: Message, form: str, now: dt.datetime) -> str:
     """Send `message` to ASSAY_ALERT_URL, signed with ASSAY_ALERT_SECRET where that is set.
 
     Args:
         message: What to tell.
         form: json, slack or teams.
         now: The time, part of the signature, so that an old message cannot be sent again by others.
-        pause: Seconds before the second retry.
 
     Returns:
         Why nobody was told, without the address; empty where it arrived.
@@ -85,7 +84,7 @@ def send(message: Message, form: str, now: dt.datetime, *, pause: float = 1.0) -
     body = json.dumps(_FORMS[form](message)).encode()
     headers = {"Content-Type": "application/json", **_signed(body, int(now.timestamp()))}
     try:
-        ask("POST", url, body=body, headers=headers, pause=pause)
+        ask("POST", url, body=body, headers=headers)
     except Unanswered as error:
         return str(error)
     return ""
