@@ -214,9 +214,29 @@ class Deploy:
 class Monitor:
     """`[tool.assay.monitor]`: the live data that is looked at."""
 
-    path: str | None = key("folder of prediction logs (JSON Lines); absent: the traffic of this run's deploy", None)
+    path: str | None = key(
+        "folder or address of prediction logs (JSON Lines); absent: the traffic of this run's deploy",
+        None,
+        check=values.no_credentials,
+        hidden=True,
+    )
     window: str = key("how far back to look", "24h", check=values.span)
     min_rows: int = key("fewer rows than this are inconclusive", 100, check=between(1, 10**9))
+    labels: str | None = key(
+        "files or address of what turned out to be true (csv, jsonl, parquet), `labels/*.csv`",
+        None,
+        check=values.no_credentials,
+        hidden=True,
+    )
+    label_id: str = key("column of those files with the request id", "id")
+    label: str = key("column of those files with the label", "label")
+    metrics: str | None = key("address of the server's /metrics", None, check=values.no_credentials, hidden=True)
+    consecutive: int = key("windows in a row that a gate must refuse before it stops", 2, check=between(1, 100))
+    every: str = key("runs closer together than this look at the same window", "30m", check=values.span)
+    history: int = key("windows that are kept for the plots", 168, check=between(1, 10_000))
+    alert: Literal["json", "slack", "teams"] | None = key("form of the message that goes to ASSAY_ALERT_URL", None)
+    repeat_after: str = key("an alarm that lasts is sent again after this long", "24h", check=values.span)
+    retrain: bool = key("drift and lost performance ask for a run of trigger `data`", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)

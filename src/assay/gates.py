@@ -7,7 +7,7 @@ Standard library only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -100,6 +100,7 @@ class Observed:
         no_champion: There is nothing to compare with: no model serves yet, or it is this very model.
         interval: Where the value lies with 95 % certainty, the baseline held fixed; None where that is not known. A
             value beyond its limit whose interval reaches across it is inconclusive: too little data to tell.
+        grace: Why a refusal is only a warning yet: "1 of 2 windows"; empty where it is none.
     """
 
     value: float | None
@@ -108,6 +109,7 @@ class Observed:
     inconclusive: bool = False
     no_champion: bool = False
     interval: tuple[float, float] | None = None
+    grace: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,10 @@ def _limit_for(name: str, limits: Mapping[str, Limit]) -> Limit | None:
 
 def _judge_one(name: str, seen: Observed, limit: Limit) -> list[GateResult]:
     bounds = limit.bounds(seen.baseline) or [("", None)]
-    return [GateResult(name, seen.value, op, bound, *_verdict(seen, limit, op, bound)) for op, bound in bounds]
+    return [
+        _graced(GateResult(name, seen.value, op, bound, *_verdict(seen, limit, op, bound)), seen)
+        for op, bound in bounds
+    ]
 
 
 def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -> tuple[Verdict, str]:
@@ -187,10 +192,16 @@ def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -
     if within and not seen.inconclusive:
         return Verdict.PASS, seen.message
     across = not within and seen.interval is not None and seen.interval[0] < bound < seen.interval[1]
-    told = f"{seen.message}; the limit lies inside: more holdout rows would tell" if across else seen.message
+    told = f"{seen.message}; the limit lies inside: more rows would tell" if across else seen.message
     unsure = seen.inconclusive or across
     refused = Verdict.INCONCLUSIVE if unsure else Verdict.FAIL
     return Verdict.WARN if limit.severity == "warn" else refused, told
+
+
+def _graced(result: GateResult, seen: Observed) -> GateResult:
+    if not seen.grace or result.status not in {Verdict.FAIL, Verdict.INCONCLUSIVE}:
+        return result
+    return replace(result, status=Verdict.WARN, message=f"{seen.grace}; {result.message}".removesuffix("; "))
 
 
 def _waive(result: GateResult, waivers: tuple[Waiver, ...]) -> GateResult:

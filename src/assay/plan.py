@@ -187,6 +187,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         ("requirements", config.requirements),
         ("signing", config.signing.public_key),
         ("monitor", _all_below(config.monitor.path)),
+        ("monitor", _in_project(config.monitor.labels)),
     )
     return Step(
         stage=name,
@@ -210,4 +211,8 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
 
 
 def _all_below(folder: str | None) -> str:
-    return f"{folder.rstrip('/')}/**" if folder else ""
+    return f"{folder.rstrip('/')}/**" if _in_project(folder) and folder else ""
+
+
+def _in_project(path: str | None) -> str:
+    return path if path and "://" not in path else ""

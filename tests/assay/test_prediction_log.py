@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assay.data.logs import read_logs
 from assay.errors import ArtifactError, ConfigError
+from assay.monitoring.window import Question, read_window
 from assay.serving import log as module
 from assay.serving import logfiles
 from assay.serving.log import PredictionLog, failed_line, lines_of
@@ -146,9 +146,9 @@ def test_monitor_reads_a_sample_as_what_it_stands_for(tmp_path: Path) -> None:
             answer: dict[str, list[Any] | None] = {"predictions": [1.0], "probabilities": None}
             log.add(lines_of("r", 3, [{"x": 1.0}], answer, 1) if status == 200 else [failed_line("r", 3, status, 1)])
             time.sleep(0.05)
-    found = read_logs(tmp_path, dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1))
+    found = read_window(tmp_path, Question(since=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)))
     assert len(list(tmp_path.iterdir())) > 1
-    assert (found.requests, found.failed, found.broken, len(found.features)) == (20, 4, 0, 3)
+    assert (found.requests, found.failed, found.broken, found.rows) == (20, 4, 0, 3)
 
 
 @pytest.mark.parametrize(

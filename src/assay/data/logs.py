@@ -1,97 +1,209 @@
-"""Prediction logs (JSON Lines) of a window of time; a broken line is counted, never fatal."""
+"""Prediction logs (JSON Lines), some megabytes at a time; a broken line is counted, never fatal.
+
+Arrow reads what looks like the server's own lines. Whatever else there is goes line by line through Python: slower by
+far, but nothing that a line may hold can end the process.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.json as pj
+
+from assay.data.profiles.columns import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-_OK = range(200, 400)
-_REFUSED = range(400, 500)
+    from assay.data.profiles.columns import Kind
+
+OK = range(200, 400)
+_BLOCK = 16 << 20
+_PIECE = 4 << 20
+_SNIFFED = 50
+# Arrow reads recursively, and ends the process where a value is nested some thousand times
+_BRACKETS = 64
 _LONGEST = 1000
+_MOST = 2**60
+_FIELDS = pa.schema(
+    {
+        "ts": pa.string(),
+        "id": pa.string(),
+        "version": pa.int64(),
+        "status": pa.int64(),
+        "sample": pa.float64(),
+        "ms": pa.float64(),
+        "probabilities": pa.list_(pa.float64()),
+    }
+)
+_ANSWERS = ("prediction", "label")
 
 
 @dataclass(frozen=True)
-class Logs:
-    """What the logs say.
+class Chunk:
+    """Some lines.
 
     Attributes:
-        requests: Predictions asked for in the window, answered or not; of a sample, how many it stands for.
-        failed: Of these, how many the server failed to answer: status 500 and above, or 0 for no answer at all.
-        broken: Lines that are no log line, whatever their time.
-        older: Lines from before the window.
-        features: One row for each answered prediction.
-        predictions: The answers, of shape (rows,).
-        labels: What turned out to be true, of shape (rows,); missing where it is not known.
+        fields: `ts`, `id`, `version`, `status`, `sample`, `ms`, `probabilities`, `prediction` and `label` of each line.
+        features: Its features; a row for each line.
+        whole: Whether it has features at all, booleans of shape (lines,).
+        broken: Further lines that are no log line.
     """
 
-    requests: int
-    failed: int
-    broken: int
-    older: int
+    fields: pa.Table
     features: pd.DataFrame
-    predictions: pd.Series[Any]
-    labels: pd.Series[Any]
+    whole: pd.Series[bool]
+    broken: int = 0
 
 
-def read_logs(folder: Path, since: dt.datetime) -> Logs:
-    """Everything in `folder/*.jsonl` from `since` (with a time zone) on."""
-    broken = older = 0
-    lines: list[Mapping[str, Any]] = []
-    for line in _lines(folder):
-        entry, time = _parsed(line)
-        broken += entry is None
-        older += entry is not None and time < since
-        if entry is not None and time >= since:
-            lines.append(entry)
-    answered = [line for line in lines if line["status"] in _OK]
-    return Logs(
-        requests=_requests(lines),
-        failed=_requests([line for line in lines if line["status"] not in _OK and line["status"] not in _REFUSED]),
-        broken=broken,
-        older=older,
-        features=pd.DataFrame([_flat(line["features"]) for line in answered], index=range(len(answered))),
-        predictions=pd.Series([_scalar(line["prediction"]) for line in answered], dtype=object),
-        labels=pd.Series([_scalar(line.get("label")) for line in answered], dtype=object),
-    )
+def read_chunks(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
+    """All lines of a file, or of all `*.jsonl` below a folder.
 
-
-def _requests(lines: Sequence[Mapping[str, Any]]) -> int:
-    return round(sum(1 / float(line.get("sample", 1)) for line in lines))
-
-
-def _lines(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.glob("*.jsonl")):
+    Args:
+        path: The file or folder; a file that is deleted meanwhile is left out.
+        kinds: What is known about the columns; texts of others may be taken for times.
+    """
+    for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
         # the server deletes its oldest files
-        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as file:
-            yield from (line for line in file if line.strip())
+        with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
+            while block := lines.readlines(_BLOCK):
+                yield from _chunks([line for line in block if line.strip()], kinds)
 
 
-def _parsed(line: str) -> tuple[Mapping[str, Any] | None, dt.datetime]:
-    never = dt.datetime.min.replace(tzinfo=dt.UTC)
+def _chunks(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
+    usual = [line for line in lines if _usual(line)]
+    odd = [line for line in lines if not _usual(line)] if len(usual) < len(lines) else []
+    if usual:
+        yield _read(usual, kinds)
+    if odd:
+        yield _parsed(odd)
+
+
+def _usual(line: bytes) -> bool:
+    whole = line.startswith(b"{") and line.endswith((b"}\n", b"}"))
+    return whole and line.count(b"{") + line.count(b"[") <= _BRACKETS and len(line) < _PIECE
+
+
+def _read(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> Chunk:
+    """With Arrow, all of them or none."""
+    text = b"".join(lines)
     try:
-        entry = json.loads(line)
-        time = dt.datetime.fromisoformat(entry["ts"])
-        whole = type(entry["status"]) is int
-        whole = whole and 0 < entry.get("sample", 1) <= 1
-        if entry["status"] in _OK:
-            whole = whole and isinstance(entry["features"], dict) and entry["prediction"] is not None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None, never
-    # a time without a zone is UTC, as the server writes it
-    return (entry if whole else None), time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+        text.decode()
+        table = _table(text, _texts(lines, kinds))
+        features = table["features"].combine_chunks()
+        nested = any(pa.types.is_nested(field.type) for field in features.type)
+        if table.num_rows != len(lines) or nested or any(pa.types.is_nested(table[n].type) for n in _ANSWERS):
+            return _parsed(lines)
+        frame = _frame(pa.Table.from_struct_array(features))
+    except (pa.ArrowException, UnicodeDecodeError):
+        return _parsed(lines)
+    return Chunk(table.drop_columns("features"), frame, features.is_valid().to_pandas())
 
 
-def _flat(features: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): _scalar(value) for name, value in features.items()}
+def _table(text: bytes, texts: Iterable[str]) -> pa.Table:
+    told = set(texts)
+    # a text that looks like a time would be read as one
+    features = pa.struct(
+        [(name.removeprefix("features."), pa.string()) for name in told if name.startswith("features.")]
+    )
+    schema = pa.schema([*_FIELDS, ("features", features), *((name, pa.string()) for name in _ANSWERS if name in told)])
+    table = pj.read_json(
+        pa.BufferReader(text),
+        pj.ReadOptions(block_size=_PIECE),
+        pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
+    )
+    for name in set(_ANSWERS) - set(table.column_names):
+        table = table.append_column(name, pa.nulls(table.num_rows))
+    return table.select([*_FIELDS.names, *_ANSWERS, "features"])
+
+
+def _texts(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> list[str]:
+    """Columns that hold texts: those of the first line, and where that has none, those that are no numbers."""
+    line = next(filter(None, (_answer(line) for line in lines[:_SNIFFED])), {})
+    features = line.get("features", {})
+    known = {f"features.{name}": value for name, value in features.items()}
+    known |= {name: line[name] for name in _ANSWERS if name in line}
+    told = {f"features.{name}" for name, kind in kinds.items() if kind != "number"}
+    return [
+        *(name for name, value in known.items() if isinstance(value, str)),
+        *(name for name in told if known.get(name) is None),
+    ]
+
+
+def _answer(line: bytes) -> dict[str, Any]:
+    entry = _entry(line)
+    return entry if entry and entry["features"] else {}
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Texts as categories: everything that follows looks at each distinct one once."""
+    texts = [name for name in table.column_names if pa.types.is_string(table[name].type)]
+    frame: pd.DataFrame = table.to_pandas(categories=texts, date_as_object=False)
+    return frame
+
+
+def _parsed(lines: Sequence[bytes]) -> Chunk:
+    """Line by line."""
+    entries = [entry for entry in map(_entry, lines) if entry]
+    fields = [{name: entry[name] for name in (*_FIELDS.names, *_ANSWERS)} for entry in entries]
+    schema = pa.schema([*_FIELDS, *((name, pa.string()) for name in _ANSWERS)])
+    features = pd.DataFrame([_flat(entry["features"]) for entry in entries], index=range(len(entries)))
+    whole = pd.Series([isinstance(entry["features"], dict) for entry in entries], dtype=bool)
+    return Chunk(pa.Table.from_pylist(fields, schema), features, whole, len(lines) - len(entries))
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """The line with all its fields, each None or of its type; None where it is no log line."""
+    try:
+        entry = json.loads(line.decode(errors="replace"))
+        version, status, sample = entry.get("version"), entry["status"], entry.get("sample")
+        known = type(status) is int and type(version) in {int, type(None)} and isinstance(entry["ts"], str)
+        if (
+            not known
+            or not -_MOST < status < _MOST
+            or not -_MOST < (version or 0) < _MOST
+            or not 0 < (sample or 1) <= 1
+        ):
+            return None
+        return {
+            "ts": _clean(entry["ts"]),
+            "version": version,
+            "status": status,
+            "sample": sample,
+            "id": _clean(entry.get("id")),
+            "ms": _number(entry.get("ms")),
+            "probabilities": _shares(entry.get("probabilities")),
+            "prediction": _clean(entry.get("prediction")),
+            "label": _clean(entry.get("label")),
+            "features": entry.get("features"),
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and abs(value) < float("inf") else None
+
+
+def _shares(values: object) -> list[float] | None:
+    shares = [_number(value) for value in values] if isinstance(values, list) else [None]
+    return None if None in shares else shares  # type: ignore[return-value]
+
+
+def _clean(value: object) -> str | None:
+    return None if value is None else name_of(_scalar(value))
+
+
+def _flat(features: object) -> dict[str, Any]:
+    if not isinstance(features, dict):
+        return {}
+    return {_clean(name) or "": _scalar(value) for name, value in features.items()}
 
 
 def _scalar(value: object) -> object:

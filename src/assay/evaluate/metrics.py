@@ -14,38 +14,18 @@ from sklearn import metrics as sk
 from assay.callables import resolve, user_code
 from assay.errors import ConfigError, ProjectError
 from assay.evaluate.contract import Answers, examine
+from assay.evaluate.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pandas as pd
+
+__all__ = ["Measured", "Task", "calibration_error", "labels_of", "measure"]
 
 _TWO = 2
 _SMALLEST = 1e-15
 _BINS = 10
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is predicted, and with which labels.
-
-    Attributes:
-        project: The project's folder.
-        own: `[tool.assay] metrics`, or None.
-        labels: Every label in the data, sorted; empty for regression.
-        positive: The positive label of two; None for more than two and no choice, and for regression.
-    """
-
-    project: Path
-    own: str | None
-    labels: tuple[Any, ...] = ()
-    positive: Any = None
-
-    @property
-    def binary(self) -> bool:
-        """True for two classes."""
-        return len(self.labels) == _TWO
 
 
 @dataclass(frozen=True)

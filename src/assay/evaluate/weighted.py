@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from assay.evaluate.contract import Answers
-    from assay.evaluate.metrics import Task
+    from assay.evaluate.task import Task
 
     Metric = Callable[[np.ndarray], np.ndarray]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_word, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from assay.gates import GateResult
@@ -29,13 +29,14 @@ def run_html(run: RunReport, folder: Path) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(run.project)}: {escape(verdict(run))}</title><style>{style}</style></head><body><main>"
-        f"<h1>{escape(run.project)} {_tag('failed' if run.exit_code else 'passed')}</h1>"
+        f"<h1>{escape(run.project)} {tag('failed' if run.exit_code else 'passed')}</h1>"
         f'<p class="sub">{escape(verdict(run))}<br>{escape(" · ".join(filter(None, origin)))}</p>'
         f"{_overview(run)}{_blocking(run)}{stages}</main></body></html>\n"
     )
 
 
-def _tag(word: str, text: str = "") -> str:
+def tag(word: str, text: str = "") -> str:
+    """A verdict or status in its colour."""
     kind = "none" if word == "no champion" else word
     return f'<span class="tag {escape(kind)}">{escape(text or word)}</span>'
 
@@ -53,17 +54,18 @@ def _overview_row(entry: Entry, longest: float) -> str:
     bar = f'<div class="bar" style="width:{100 * seconds / longest:.0f}%"></div>' if seconds else ""
     time = f"{seconds:.1f} s" if seconds else "-"
     return (
-        f'<tr><td><a href="#{report.stage}">{report.stage}</a></td><td>{_tag(word)}</td><td class="n">{time}</td>'
+        f'<tr><td><a href="#{report.stage}">{report.stage}</a></td><td>{tag(word)}</td><td class="n">{time}</td>'
         f'<td style="width:25%">{bar}</td><td class="n">{gates_word(entry)}</td><td>{escape(entry.why)}</td></tr>'
     )
 
 
 def _blocking(run: RunReport) -> str:
     gates = [gate for entry in run.entries for gate in entry.report.blocking]
-    return f'<div class="card scroll">{_gates(gates)}</div>' if gates else ""
+    return f'<div class="card scroll">{gates_table(gates)}</div>' if gates else ""
 
 
-def _gates(gates: list[GateResult]) -> str:
+def gates_table(gates: Sequence[GateResult]) -> str:
+    """A table of verdicts."""
     head = "<tr><th>gate</th><th>observed</th><th>limit</th><th>verdict</th><th></th></tr>"
     return f"<table>{head}{''.join(map(_gate, gates))}</table>"
 
@@ -71,7 +73,7 @@ def _gates(gates: list[GateResult]) -> str:
 def _gate(gate: GateResult) -> str:
     return (
         f'<tr><td>{escape(gate.gate)}</td><td class="n">{number(gate.observed)}</td>'
-        f'<td class="n">{escape(gate_limit(gate))}</td><td>{_tag(gate.status)}</td><td>{escape(gate.message)}</td></tr>'
+        f'<td class="n">{escape(gate_limit(gate))}</td><td>{tag(gate.status)}</td><td>{escape(gate.message)}</td></tr>'
     )
 
 
@@ -81,9 +83,9 @@ def _stage(entry: Entry, folder: Path) -> str:
     facts = " · ".join(filter(None, (f"{report.seconds:.1f} s", memory)))
     opened = " open" if report.gates or report.status in {"failed", "error"} else ""
     message = f"<pre>{escape(report.message)}</pre>" if report.message else ""
-    gates = f'<div class="scroll">{_gates(list(report.gates))}</div>' if report.gates else ""
+    gates = f'<div class="scroll">{gates_table(report.gates)}</div>' if report.gates else ""
     return (
-        f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_tag(status_word(entry))}'
+        f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{tag(status_word(entry))}'
         f'<span class="grow"></span><span class="sub" style="margin:0">{facts}</span></summary>'
         f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}'
         f"{_pages(folder)}{_plots(folder)}</div></details>"
@@ -119,10 +121,11 @@ def _pages(folder: Path) -> str:
 
 
 def _plots(folder: Path) -> str:
-    images = [_image(path) for path in sorted(folder.glob("*/plots/*")) if path.suffix in _IMAGES]
+    images = [image(path) for path in sorted(folder.glob("*/plots/*")) if path.suffix in _IMAGES]
     return f'<div class="plots">{"".join(images)}</div>' if images else ""
 
 
-def _image(path: Path) -> str:
+def image(path: Path) -> str:
+    """A picture, inside the page."""
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     return f'<img alt="{escape(path.stem.replace("_", " "))}" src="data:{_IMAGES[path.suffix]};base64,{data}">'

@@ -67,7 +67,7 @@ class Fetched:
     revision: str | None = None
 
 
-def fetch(text: str, folder: Path, store: Path, hidden: Hidden) -> Fetched:
+def fetch(text: str, folder: Path, store: Path, hidden: Hidden, *, growing: bool = False) -> Fetched:
     """Bring what the address `text` holds into `folder`/data.
 
     Args:
@@ -75,6 +75,7 @@ def fetch(text: str, folder: Path, store: Path, hidden: Hidden) -> Fetched:
         folder: An existing folder; what lies below `data` there is replaced.
         store: Folder for downloads that need not be made twice.
         hidden: What may not be shown.
+        growing: Files may come and change meanwhile, as those of a log do.
 
     Raises:
         ConfigError: The address is malformed or its protocol unknown.
@@ -89,7 +90,7 @@ def fetch(text: str, folder: Path, store: Path, hidden: Hidden) -> Fetched:
         fresh = _download_all(address, remotes, folder / "data", downloads)
         stable = address.ask(lambda: listing(address)) == remotes
         # an answer over HTTP is whole by itself; what is read in pieces may be of two states
-        if not stable and address.protocol not in WEB:
+        if not stable and not growing and address.protocol not in WEB:
             raise Changed("two listings differ")
         for remote in fresh:
             if stable and remote.validator:
