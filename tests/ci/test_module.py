@@ -77,16 +77,6 @@ def test_the_run_id_is_in_the_environment_exactly_where_the_world_is_touched(gre
 
 
 @anyio
-async def test_only_monitor_knows_whom_to_tell(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    secret = dag.set_secret("alert", SECRET)
-    await assay(alert_url=secret, alert_secret=secret).full()
-    for name, done in by_stage(engine).items():
-        assert ({"ASSAY_ALERT_URL", "ASSAY_ALERT_SECRET"} <= done.secrets.keys()) is (name == "monitor")
-        assert (done.caches.get("/windows") == "assay-monitor") is (name == "monitor")
-        assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
-
-
-@anyio
 async def test_two_runs_have_two_ids(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     main = assay()
     await main.full()
@@ -119,21 +109,21 @@ async def test_secrets_are_never_in_arguments_or_plain_environment(
 
 
 @anyio
-async def test_credentials_for_remote_data_are_files_that_only_its_readers_see(
+async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
     engine: FakeEngine, assay: Callable[..., Assay]
 ) -> None:
     plan = json.loads(engine.plan)
     remote = {"argv": ["python", "-m", "assay", "stage", "fetch"], "requirements": "fetch", "world": "reads"}
     plan["steps"].insert(0, plan["steps"][0] | remote | {"stage": "fetch", "outputs": []})
     engine.plan = json.dumps(plan)
-    secret, readers = dag.set_secret("data", SECRET), {"fetch", "monitor"}
+    secret = dag.set_secret("data", SECRET)
     await assay(data_credentials=secret, dvc_config=secret).full()
     for name, done in by_stage(engine).items():
         files = {path for path in done.secrets if path.startswith("/run/secrets/")}
         assert files == (
-            {done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name in readers else set()
+            {done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name == "fetch" else set()
         )
-        assert (done.caches.get("/fetched") == "assay-fetched") is (name in readers)
+        assert (done.caches.get("/fetched") == "assay-fetched") is (name == "fetch")
         assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
 
 

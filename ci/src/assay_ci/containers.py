@@ -18,9 +18,6 @@ FETCHED = "/fetched"
 SEARCHES = "/searches"
 """Where the trials of a search for parameters are kept, in a cache volume."""
 
-WINDOWS = "/windows"
-"""Where monitor remembers the windows before, in a cache volume."""
-
 _KEY, _KUBECONFIG = "/run/secrets/signing_key", "/run/secrets/kubeconfig"
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
@@ -63,8 +60,6 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = _with_data_secrets(settings, container)
     if step.stage == "train":
         container = _with_training(settings, container)
-    if step.stage == "monitor":
-        container = _with_monitoring(settings, container)
     if step.stage == "deploy":
         container = with_cluster(settings, container)
     if step.stage == "register":
@@ -93,18 +88,6 @@ def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagge
         if secret:
             path = f"/run/secrets/{name.lower()}"
             container = container.with_mounted_secret(path, secret).with_env_variable(name, path)
-    return container
-
-
-def _with_monitoring(settings: Settings, container: dagger.Container) -> dagger.Container:
-    """Credentials for remote logs, a volume that remembers the windows before, and whom to tell an alarm."""
-    container = _with_data_secrets(settings, container)
-    container = container.with_mounted_cache(WINDOWS, dag.cache_volume("assay-monitor"))
-    container = container.with_env_variable("ASSAY_MONITOR_STATE", WINDOWS)
-    container = container.with_env_variable("ASSAY_RUN_URL", settings.run_url)
-    for name, secret in {"ASSAY_ALERT_URL": settings.alert_url, "ASSAY_ALERT_SECRET": settings.alert_secret}.items():
-        if secret:
-            container = container.with_secret_variable(name, secret)
     return container
 
 

@@ -54,8 +54,6 @@ class Assay:
     data_credentials: Annotated[
         dagger.Secret | None, Doc("Lines NAME=VALUE: environment for reading remote data, as its provider names it")
     ] = None
-    alert_url: Annotated[dagger.Secret | None, Doc("Webhook that monitor tells its alarms")] = None
-    alert_secret: Annotated[dagger.Secret | None, Doc("Key that those messages are signed with")] = None
     dvc_config: Annotated[dagger.Secret | None, Doc("What `dvc remote modify --local` wrote: .dvc/config.local")] = None
     commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
     user: Annotated[str, Doc("Who starts this, noted with the model version")] = ""

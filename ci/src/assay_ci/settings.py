@@ -21,8 +21,6 @@ class Settings:
     registry_password: dagger.Secret | None
     registry_http: bool
     platforms: str
-    alert_url: dagger.Secret | None
-    alert_secret: dagger.Secret | None
     kubeconfig: dagger.Secret | None
     kubectl_image: str
     signing_key: dagger.Secret | None
