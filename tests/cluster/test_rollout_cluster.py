@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,11 +125,8 @@ def test_an_api_server_that_restarts_in_the_middle(place: Place, tmp_path: Path)
         KubernetesTarget.shift = shift  # type: ignore[method-assign]
         return deploy.run(context)
 
-    # not by the stage, whose supervisor ends whatever it started
-    helper = threading.Thread(target=lambda: wait_until(signalled.exists, 120) and restart(server, 6.0))
-    helper.start()
+    restart_once_there_is(signalled, server)
     report = supervise(place.context(2, push_model(2)), timeout=240, run=run)
-    helper.join()
     assert signalled.exists()
     assert report.summary.get("status") == "promoted", report.message
     place.serves(2)
@@ -149,12 +144,14 @@ def api_server() -> int:
     pytest.skip("only the API server of the one-node cluster can be restarted")
 
 
-def restart(process: int, seconds: float) -> None:
-    """Kill the API server, and start it again after a while, with the same command line and in the same namespaces."""
+def restart_once_there_is(signalled: Path, process: int) -> None:
+    """A process that kills the API server, waits, and starts it again as it was; it must be there before the stage is.
+
+    The stage's supervisor ends whatever comes to be while the stage runs.
+    """
     words = Path(f"/proc/{process}/cmdline").read_bytes().decode().split("\0")[:-1]
     holder = (FOLDER / "run" / "holder.pid").read_text(encoding="utf-8").strip()
-    os.kill(process, signal.SIGKILL)
+    steps = [f"while [ ! -e {signalled} ]; do sleep 0.1; done", f"kill -9 {process}", "sleep 6"]
     log = f">>{FOLDER}/log/kube-apiserver.log 2>&1 </dev/null"
-    script = f"sleep {seconds}; exec nsenter -t {holder} -m -n -p -- setsid {' '.join(words)} {log}"
-    # a shell that ends at once, so that nobody has to wait for what it started
-    subprocess.run(["sh", "-c", f"({script}) &"], check=True, start_new_session=True)
+    steps.append(f"exec nsenter -t {holder} -m -n -p -- setsid {' '.join(words)} {log}")
+    os.posix_spawn("/bin/sh", ["sh", "-c", "; ".join(steps)], os.environ, setsid=True)
