@@ -185,6 +185,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         ("requirements", config.requirements),
         ("signing", config.signing.public_key),
         ("monitor", _all_below(config.monitor.path)),
+        ("deploy", _all_below(config.deploy.templates)),
     )
     return Step(
         stage=name,

@@ -23,6 +23,7 @@ MANAGER = "assay"
 
 _SECONDS = 30.0
 _PATIENCE = 60.0
+OVERTIME = 5.0
 _PAUSE = 1.0
 
 Object = dict[str, Any]
@@ -145,7 +146,7 @@ class Cluster:
                 input=text,
                 capture_output=True,
                 text=True,
-                timeout=seconds + 5,
+                timeout=seconds + OVERTIME,
                 check=False,
             )
         except FileNotFoundError:

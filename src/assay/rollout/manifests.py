@@ -27,7 +27,8 @@ _USER = 10001
 # a pod is asked for a moment after it was told to end: whoever balances hears of it later than the pod itself
 _LINGER = 5
 _DRAIN = 30
-_LONGEST = 50
+# a pod's name is the Deployment's with 17 characters behind it, cut where that makes more than 63
+_LONGEST = 39
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,8 @@ class Session:
                 return [_reply(json.loads(answer), asked) for answer in self._exchange(lines)]
             self.close()
             wait_running(self.cluster, self.pod, TIMEOUT)
-        raise ServiceError("the pod that sends the requests cannot be reached", where=f"pod/{self.pod}")
+        what, then = "the pod that sends the requests cannot be reached", "see whether the image has python in it"
+        raise ServiceError(what, where=f"pod/{self.pod}", next=then)
 
     def _exchange(self, lines: Sequence[str]) -> list[bytes]:
         process = self._process = self._process or self._start()
