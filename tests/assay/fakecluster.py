@@ -22,6 +22,7 @@ class FakeCluster:
         self.objects: dict[tuple[str, str], Object] = {}
         self.calls: list[str] = []
         self.numbers = 0
+        self.apis: set[str] = set()
 
     def get(self, kind: str, name: str) -> Object | None:
         return copy.deepcopy(self.objects.get((kind, name)))
@@ -45,6 +46,9 @@ class FakeCluster:
     def delete(self, kind: str, name: str) -> None:
         if self.objects.pop((kind, name), None):
             self.calls.append(f"delete {kind} {name}")
+
+    def serves_api(self, version: str) -> bool:
+        return version in self.apis
 
     def _keep(self, thing: Object) -> Object:
         kept = copy.deepcopy(thing)

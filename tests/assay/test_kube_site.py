@@ -15,10 +15,10 @@ from assay.config import Deploy
 from assay.errors import ServiceError
 from assay.rollout import lease
 from assay.rollout.kubectl import Cluster, Conflict
-from assay.rollout.kubernetes import canary_replicas
 from assay.rollout.manifests import CANARY, STABLE, Served
 from assay.rollout.session import Session
 from assay.rollout.site import Site, image_of, plain, version_of
+from assay.rollout.splits import Address, canary_replicas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,11 +167,16 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 ROWS = [{"x": x, "kind": None} for x in (-2, -1, 1, 2)]
 
 
+def at(url: str) -> Address:
+    host, port = url.removeprefix("http://").split(":")
+    return Address(host, int(port))
+
+
 def test_requests_through_a_pod(pod: Session) -> None:
     model = FakeModel(2, fail=lambda number: number == 4)
     with model.serving() as url:
-        host, port = url.removeprefix("http://").split(":")
-        replies = pod.ask(host, int(port), ROWS, 2)
+        address = at(url)
+        replies = pod.ask(address, ROWS, 2)
         pod.close()
     assert [reply.prediction for reply in replies[:3]] == ["no", "no", "yes"]
     assert [(reply.status, reply.version, reply.ok) for reply in replies[2:]] == [(200, 2, True), (500, 2, False)]
@@ -180,18 +185,18 @@ def test_requests_through_a_pod(pod: Session) -> None:
 
 def test_who_does_not_answer_counts_against_the_one_who_was_meant(pod: Session) -> None:
     with FakeModel(2, dies_after=0).serving() as url:
-        host, port = url.removeprefix("http://").split(":")
-        replies = pod.ask(host, int(port), ROWS, 2)
+        address = at(url)
+        replies = pod.ask(address, ROWS, 2)
     pod.close()
     assert [(reply.status, reply.version, reply.by, reply.ok) for reply in replies] == [(0, None, 2, False)] * 4
 
 
 def test_a_connection_to_the_pod_that_breaks_is_made_anew(pod: Session, tmp_path: Path) -> None:
     with FakeModel(2).serving() as url:
-        host, port = url.removeprefix("http://").split(":")
-        assert all(reply.ok for reply in pod.ask(host, int(port), ROWS, 2))
+        address = at(url)
+        assert all(reply.ok for reply in pod.ask(address, ROWS, 2))
         assert pod._process
         pod._process.kill()
-        assert all(reply.ok for reply in pod.ask(host, int(port), ROWS, 2))
+        assert all(reply.ok for reply in pod.ask(address, ROWS, 2))
         pod.close()
     assert (tmp_path / "execs").read_text(encoding="utf-8") == "x\nx\n"

@@ -169,6 +169,10 @@ class Cluster:
         found: list[Object] = json.loads(self.call("get", kinds, f"--selector={selector}", "--output=json"))["items"]
         return found
 
+    def serves_api(self, version: str) -> bool:
+        """True where the cluster knows the API group and version."""
+        return version in self.call("api-versions").split()
+
     def apply(self, *objects: Object, dry_run: bool = False) -> None:
         """Make or change objects, server-side; only told what would happen where `dry_run`."""
         flags = ["--server-side", f"--field-manager={MANAGER}", "--force-conflicts", "--filename=-"]

@@ -168,6 +168,19 @@ def service(name: str, deploy: Deploy, *, own: Track | None = None, serves: Trac
     return thing | {"spec": {"selector": selector(name, own or serves), "ports": ports}}
 
 
+def route(name: str, deploy: Deploy, percent: int) -> Object:
+    """The Gateway's HTTPRoute with `percent` for the candidate."""
+    shares = {STABLE: 100 - percent, CANARY: percent}
+    ends = [
+        {"name": track_name(name, track), "port": deploy.port, "weight": weight}
+        for track, weight in shares.items()
+        if weight
+    ]
+    hosts = {"hostnames": [deploy.host]} if deploy.host else {}
+    spec = {"parentRefs": [{"name": deploy.gateway}], **hosts, "rules": [{"backendRefs": ends}]}
+    return head("gateway.networking.k8s.io/v1", "HTTPRoute", name, labels(name)) | {"spec": spec}
+
+
 def budget(name: str) -> Object:
     """At most one pod of what serves may be taken away at a time when a node is emptied."""
     thing = head("policy/v1", "PodDisruptionBudget", name, labels(name))
