@@ -205,7 +205,8 @@ class Deploy:
     pod: Pod = key("what a pod asks for", Pod())
     service_account: str | None = key("account that the pods run as", None, check=values.label)
     templates: str | None = key("folder with YAML of your own, used in place of ours or beside it", None)
-    gateway: str | None = key("Gateway whose route divides the requests, where the cluster has them", None)
+    gateway: str | None = key("Gateway whose route divides the requests, where the cluster has such things", None)
+    host: str | None = key("host name of that route; absent: any", None)
     canary: Canary = key("how traffic moves to the candidate", Canary())
     ready_timeout: str = key("how long a version may take to get ready", "60s", check=values.span)
 

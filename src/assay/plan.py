@@ -188,6 +188,7 @@ def _make_step(project: Project, name: str, names: Iterable[str], *, supporting:
         ("signing", config.signing.public_key),
         ("monitor", _all_below(config.monitor.path)),
         ("monitor", _in_project(config.monitor.labels)),
+        ("deploy", _all_below(config.deploy.templates)),
     )
     return Step(
         stage=name,

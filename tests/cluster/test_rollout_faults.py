@@ -46,8 +46,8 @@ def test_a_candidate_that_never_gets_ready(place: Place, behaviour: dict[str, An
     ],
     ids=["errors", "slow", "shifted"],
 )
-def test_a_candidate_that_is_ready_and_bad(place: Place, behaviour: dict[str, float], gate: str) -> None:
-    report = place.run(place.context(2, push_model(2, **behaviour)))
+def test_a_candidate_that_is_ready_and_bad(place: Place, behaviour: dict[str, Any], gate: str) -> None:
+    report = place.deploy(2, **behaviour)
     assert report.status is Status.FAILED, report.message
     assert gate in {found.gate for found in report.blocking}
     assert report.summary["status"] == "rolled-back"

@@ -23,6 +23,7 @@ MANAGER = "assay"
 
 _SECONDS = 30.0
 _PATIENCE = 60.0
+OVERTIME = 5.0
 _PAUSE = 1.0
 
 Object = dict[str, Any]
@@ -145,7 +146,7 @@ class Cluster:
                 input=text,
                 capture_output=True,
                 text=True,
-                timeout=seconds + 5,
+                timeout=seconds + OVERTIME,
                 check=False,
             )
         except FileNotFoundError:
@@ -167,6 +168,10 @@ class Cluster:
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         found: list[Object] = json.loads(self.call("get", kinds, f"--selector={selector}", "--output=json"))["items"]
         return found
+
+    def serves_api(self, version: str) -> bool:
+        """True where the cluster knows the API group and version."""
+        return version in self.call("api-versions").split()
 
     def apply(self, *objects: Object, dry_run: bool = False) -> None:
         """Make or change objects, server-side; only told what would happen where `dry_run`."""

@@ -6,29 +6,29 @@ import contextlib
 import itertools
 import math
 import os
-import secrets
 import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError, ServiceError
 from assay.rollout.lease import held, lease_name
+from assay.rollout.local import route
 from assay.rollout.manifests import CANARY, RUN, STABLE, track_name
-from assay.rollout.pods import wait_running
-from assay.rollout.session import Session, forwarded, traffic_pod
+from assay.rollout.session import Session, forwarded, session_in
 from assay.rollout.site import check_architecture, image_of, plain, served_by, site_of, version_of
+from assay.rollout.splits import Address, split_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from assay.context import Context
     from assay.rollout.lease import Lease
-    from assay.rollout.manifests import Served
+    from assay.rollout.manifests import Served, Track
     from assay.rollout.release import Release
     from assay.rollout.site import Site
+    from assay.rollout.splits import Split
     from assay.rollout.traffic import Reply
 
-_ALL = 100
 _WARM_UP = 5
 _BATCH = 20
 
@@ -42,26 +42,27 @@ class KubernetesTarget:
         lease: Keeps other deploys out.
         served: The candidate.
         before: The stable Deployment when we began; None before the first deployment.
-        rows: Rows to ask with, over and over.
+        rows: Rows to ask each track with, over and over.
         session: Sends the requests.
         url: The candidate's own address, on this machine.
+        split: How requests are divided.
     """
 
     site: Site
     lease: Lease
     served: Served
     before: Mapping[str, Any] | None
-    rows: Iterator[Mapping[str, Any]]
+    rows: Mapping[Track, Iterator[Mapping[str, Any]]]
     session: Session
     url: str
+    split: Split
     name: str = "kubernetes"
-    way: str = "replica ratio: one Service in front of the pods of both versions"
     own_logs: frozenset[int] = frozenset()
     live: bool = True
     promoted: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        self.candidate = self.served.version
+        self.candidate, self.way = self.served.version, self.split.way
         version = version_of(self.before) if self.before else None
         self.stable = None if version == self.candidate else version
 
@@ -73,33 +74,41 @@ class KubernetesTarget:
     def warm_up(self) -> None:
         """Ask each track a few times."""
         for track in ((STABLE,) if self.before else ()) + (() if self.up_to_date else (CANARY,)):
-            self._ask(track_name(self.site.name, track), _WARM_UP)
+            self._ask(self._own_address(track), track, _WARM_UP)
 
     def shift(self, percent: int) -> None:
-        """Let the Service stand in front of as many pods of the candidate as make up `percent`."""
+        """Let about `percent` of people's requests go to the candidate."""
         self.lease.check()
-        if self.up_to_date:
+        if not self.up_to_date:
+            self.site.put(CANARY, self.served, self.split.pods(self._stable_pods, percent))
+            self.split.shift(self.site, percent, alone=self.before is None)
+
+    def send(self, percent: int, wanted: int) -> Iterator[tuple[Mapping[str, Any], Reply]]:
+        """Ask where people ask until the candidate had `wanted` requests, at most three times as often as should do."""
+        if self.stable is not None and not self.split.mixed:
+            for track in route(CANARY, STABLE, percent, wanted):
+                yield from self._ask(self._own_address(track), track, 1)
             return
-        self.site.put(CANARY, self.served, canary_replicas(self._stable_pods, percent))
-        self.site.serve((CANARY,) if percent == _ALL or not self.before else (STABLE, CANARY))
+        address, left = self.split.address(self.site), 3 * math.ceil(wanted * 100 / percent)
+        while wanted > 0 and left > 0:
+            for row, reply in self._ask(address, CANARY, min(_BATCH, left)):
+                wanted -= reply.by == self.candidate
+                left -= 1
+                yield row, reply
 
     @property
     def _stable_pods(self) -> int:
         return int(self.before["spec"]["replicas"]) if self.before else self.site.deploy.replicas
 
-    def send(self, percent: int, wanted: int) -> Iterator[tuple[Mapping[str, Any], Reply]]:
-        """Ask the Service until the candidate had `wanted` requests, at most three times as often as should do."""
-        left = 3 * math.ceil(wanted * 100 / percent)
-        while wanted > 0 and left > 0:
-            for row, reply in self._ask(self.site.name, min(_BATCH, left)):
-                wanted -= reply.by == self.candidate
-                left -= 1
-                yield row, reply
+    def _own_address(self, track: Track) -> Address:
+        return Address(track_name(self.site.name, track), self.site.deploy.port)
 
-    def _ask(self, host: str, count: int) -> list[tuple[Mapping[str, Any], Reply]]:
-        rows = list(itertools.islice(self.rows, count))
-        # what does not say who it is counts against the candidate: before there was one, everything was in order
-        return list(zip(rows, self.session.ask(host, self.site.deploy.port, rows, self.candidate), strict=True))
+    def _ask(self, address: Address, track: Track, count: int) -> list[tuple[Mapping[str, Any], Reply]]:
+        rows = list(itertools.islice(self.rows[track], count))
+        # of two versions at one address, what does not say who it is counts against the candidate: before it came,
+        # everything was in order
+        asked = self.stable if track == STABLE and self.stable is not None else self.candidate
+        return list(zip(rows, self.session.ask(address, rows, asked), strict=True))
 
     def promote(self, then: Callable[[], None]) -> None:
         """Give the stable track the candidate's image and let it serve; where it has it, only settings can change.
@@ -117,17 +126,6 @@ class KubernetesTarget:
 def runs(found: Mapping[str, Any] | None, served: Served) -> bool:
     """True where the Deployment serves this very image."""
     return found is not None and image_of(found) == served.image
-
-
-def canary_replicas(stable: int, percent: int) -> int:
-    """Pods of the candidate that make up about `percent` of all, at least one.
-
-    The stable version keeps all of its own until the end, so that going back takes no time; more than twice as many
-    beside them would cost more than the step is worth.
-    """
-    if percent == _ALL:
-        return stable
-    return max(1, min(round(stable * percent / (_ALL - percent)), 2 * stable))
 
 
 @contextlib.contextmanager
@@ -189,21 +187,20 @@ def _start(
     release: Release,
     stack: contextlib.ExitStack,
 ) -> KubernetesTarget:
+    rows = {CANARY: itertools.cycle(release.rows), STABLE: itertools.cycle(release.stable_rows)}
+    split = split_for(site, same_columns=release.same_columns)
     track = STABLE if runs(before, served) else CANARY
     if before and track == STABLE:
         # the run that brought it stays on record, or to deploy again would change it
         served = replace(served, run_id=before["metadata"]["annotations"].get(RUN, served.run_id))
     else:
         replicas = int(before["spec"]["replicas"]) if before else site.deploy.replicas
-        site.put(CANARY, served, canary_replicas(replicas, site.deploy.canary.steps[0]))
-    pod = f"{site.name}-traffic-{secrets.token_hex(3)}"
-    site.cluster.apply(traffic_pod(pod, served, site.deploy))
-    wait_running(site.cluster, pod, site.seconds)
-    session = Session(site.cluster, pod)
-    stack.callback(session.close)
+        site.put(CANARY, served, split.pods(replicas, site.deploy.canary.steps[0]))
+    session = stack.enter_context(session_in(site.cluster, site.name, served, site.deploy, site.seconds))
     url = stack.enter_context(forwarded(site.cluster, f"deployment/{track_name(site.name, track)}"))
-    rows = itertools.cycle(release.rows)
-    return KubernetesTarget(site=site, lease=lease, served=served, before=before, rows=rows, session=session, url=url)
+    return KubernetesTarget(
+        site=site, lease=lease, served=served, before=before, rows=rows, session=session, url=url, split=split
+    )
 
 
 def holder_of(context: Context) -> str:

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay.rollout.local_serving import CANDIDATE_VARIABLE, check_address, go_live, keeps_serving
 from assay.rollout.release import stable_bundle
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from assay.rollout.traffic import Reply
 
 STABLE_VARIABLE = "ASSAY_STABLE_URL"
+
+T = TypeVar("T")
 
 _TIMEOUT = 10.0
 _WARM_UP = 5
@@ -109,7 +111,7 @@ class LocalTarget:
             then()
 
 
-def route(new: Endpoint, old: Endpoint | None, percent: int, wanted: int) -> Iterator[Endpoint]:
+def route(new: T, old: T | None, percent: int, wanted: int) -> Iterator[T]:
     """Where the requests of a step go: `wanted` to the candidate, evenly spread among the stable version's."""
     if old is None:
         yield from itertools.repeat(new, wanted)

@@ -27,7 +27,8 @@ _USER = 10001
 # a pod is asked for a moment after it was told to end: whoever balances hears of it later than the pod itself
 _LINGER = 5
 _DRAIN = 30
-_LONGEST = 50
+# a pod's name is the Deployment's with 17 characters behind it, cut where that makes more than 63
+_LONGEST = 39
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,19 @@ def service(name: str, deploy: Deploy, *, own: Track | None = None, serves: Trac
     thing = head("v1", "Service", track_name(name, own) if own else name, labels(name, own))
     ports = [{"name": "http", "port": deploy.port, "targetPort": "http"}]
     return thing | {"spec": {"selector": selector(name, own or serves), "ports": ports}}
+
+
+def route(name: str, deploy: Deploy, percent: int) -> Object:
+    """The Gateway's HTTPRoute with `percent` for the candidate."""
+    shares = {STABLE: 100 - percent, CANARY: percent}
+    ends = [
+        {"name": track_name(name, track), "port": deploy.port, "weight": weight}
+        for track, weight in shares.items()
+        if weight
+    ]
+    hosts = {"hostnames": [deploy.host]} if deploy.host else {}
+    spec = {"parentRefs": [{"name": deploy.gateway}], **hosts, "rules": [{"backendRefs": ends}]}
+    return head("gateway.networking.k8s.io/v1", "HTTPRoute", name, labels(name)) | {"spec": spec}
 
 
 def budget(name: str) -> Object:

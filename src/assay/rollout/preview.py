@@ -11,9 +11,9 @@ from assay.errors import ArtifactError, ConfigError
 from assay.local import newest
 from assay.project import load_project
 from assay.rollout.kubectl import Cluster
-from assay.rollout.kubernetes import canary_replicas
-from assay.rollout.manifests import CANARY, STABLE, Served, dns_name
+from assay.rollout.manifests import CANARY, STABLE, Served, dns_name, route
 from assay.rollout.site import Site, served_by
+from assay.rollout.splits import canary_replicas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,8 @@ def preview(project: Path) -> str:
     cluster = Cluster(kubeconfig="", namespace=config.deploy.namespace)
     site = Site(cluster=cluster, name=dns_name(config.name), deploy=config.deploy, project=project)
     served, steps = _newest(project), config.deploy.canary.steps
-    stable = [site.front(STABLE), *site.objects(STABLE, served, config.deploy.replicas)]
+    routes = [route(site.name, config.deploy, 0)] if config.deploy.gateway else []
+    stable = [site.front(STABLE), *routes, *site.objects(STABLE, served, config.deploy.replicas)]
     canary = site.objects(CANARY, served, canary_replicas(config.deploy.replicas, steps[0]))
     placed = [thing | {"metadata": {**thing["metadata"], "namespace": config.deploy.namespace}} for thing in stable]
     placed += [thing | {"metadata": {**thing["metadata"], "namespace": config.deploy.namespace}} for thing in canary]

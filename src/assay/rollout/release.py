@@ -68,8 +68,14 @@ class Release:
     @property
     def stable_rows(self) -> list[dict[str, Any]]:
         """The rows to ask the version that serves now with: the same, unless it knows other columns."""
-        rows, own = self.rows, _rows(self.champion / "samples.json")
-        return rows if not own or rows[0].keys() == own[0].keys() else own
+        return self.rows if self.same_columns else _rows(self.champion / "samples.json")
+
+    @property
+    def same_columns(self) -> bool:
+        """True where the same request suits the candidate and the version that serves now."""
+        samples = self.champion / "samples.json"
+        own = _rows(samples) if samples.exists() else []
+        return not own or self.rows[0].keys() == own[0].keys()
 
 
 def read_release(context: Context) -> Release:

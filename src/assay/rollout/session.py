@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import subprocess
 import time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from assay.config import Deploy
     from assay.rollout.kubectl import Cluster, Object
     from assay.rollout.manifests import Served
+    from assay.rollout.splits import Address
 
 TIMEOUT = 10.0
 
@@ -62,13 +64,14 @@ class Session:
     _process: subprocess.Popen[bytes] | None = None
     _rest: bytes = field(default=b"", init=False)
 
-    def ask(self, host: str, port: int, rows: Sequence[Mapping[str, Any]], asked: int) -> list[Reply]:
-        """Ask `host` about each row; a reply that says no version counts for the version `asked`.
+    def ask(self, address: Address, rows: Sequence[Mapping[str, Any]], asked: int) -> list[Reply]:
+        """Ask at `address` about each row; a reply that says no version counts for the version `asked`.
 
         Raises:
             ServiceError: The pod cannot be reached any more.
         """
-        fixed = {"host": host, "port": port, "headers": {}, "timeout": TIMEOUT}
+        named = {"host": address.name} if address.name else {}
+        fixed = {"host": address.host, "port": address.port, "headers": named, "timeout": TIMEOUT}
         lines = [json.dumps({**fixed, "record": row}) + "\n" for row in rows]
         for _ in range(_TRIES):
             # a connection to the pod may break at any time: the same questions are then asked again
@@ -76,7 +79,8 @@ class Session:
                 return [_reply(json.loads(answer), asked) for answer in self._exchange(lines)]
             self.close()
             wait_running(self.cluster, self.pod, TIMEOUT)
-        raise ServiceError("the pod that sends the requests cannot be reached", where=f"pod/{self.pod}")
+        what, then = "the pod that sends the requests cannot be reached", "see whether the image has python in it"
+        raise ServiceError(what, where=f"pod/{self.pod}", next=then)
 
     def _exchange(self, lines: Sequence[str]) -> list[bytes]:
         process = self._process = self._process or self._start()
@@ -110,6 +114,23 @@ class Session:
             self._process.kill()
             self._process.communicate()
         self._process, self._rest = None, b""
+
+
+@contextlib.contextmanager
+def session_in(cluster: Cluster, name: str, served: Served, deploy: Deploy, seconds: float) -> Iterator[Session]:
+    """A session in a new pod beside the model `name`; the pod stays until the deploy is over.
+
+    Raises:
+        ServiceError: It does not run within `seconds`.
+    """
+    pod = f"{name}-traffic-{secrets.token_hex(3)}"
+    cluster.apply(traffic_pod(pod, served, deploy))
+    wait_running(cluster, pod, seconds)
+    session = Session(cluster, pod)
+    try:
+        yield session
+    finally:
+        session.close()
 
 
 def _reply(answer: Mapping[str, Any], asked: int) -> Reply:

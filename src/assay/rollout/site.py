@@ -16,6 +16,7 @@ from assay.rollout.manifests import (
     architectures,
     budget,
     dns_name,
+    route,
     service,
     track_name,
     track_objects,
@@ -93,6 +94,16 @@ class Site:
             time.sleep(_SETTLE / 4)
         time.sleep(_SETTLE)
 
+    @property
+    def has_gateway(self) -> bool:
+        """True where the project names a Gateway and the cluster knows what that is."""
+        return bool(self.deploy.gateway) and self.cluster.serves_api("gateway.networking.k8s.io/v1")
+
+    def weigh(self, percent: int) -> None:
+        """Let the Gateway send `percent` of the requests to the candidate."""
+        self.cluster.apply(route(self.name, self.deploy, percent))
+        time.sleep(_SETTLE)
+
     def _behind(self) -> set[str]:
         slices = self.cluster.list("endpointslices", {"kubernetes.io/service-name": self.name})
         ends = [end for piece in slices for end in piece["endpoints"] or [] if end["conditions"].get("ready")]
@@ -124,15 +135,15 @@ class Site:
         if now and champion_image and image_of(now) == champion_image:
             before = plain(now)
         if before is None:
-            for kind, name in (("service", self.name), ("poddisruptionbudget", self.name)):
-                self.cluster.delete(kind, name)
+            for kind in ("service", "poddisruptionbudget", *(["httproute"] if self.has_gateway else [])):
+                self.cluster.delete(kind, self.name)
             self.remove(STABLE)
             told = "nothing serves, as before"
         else:
             if now is None or plain(now)["spec"] != before["spec"]:
                 self.cluster.apply(before)
                 wait_available(self.cluster, track_name(self.name, STABLE), self.seconds)
-            self.cluster.apply(self.front(STABLE))
+            self.cluster.apply(self.front(STABLE), *([route(self.name, self.deploy, 0)] if self.has_gateway else []))
             told = f"all requests go to version {version_of(before)}"
         self.clear()
         return told
