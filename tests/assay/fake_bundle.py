@@ -24,11 +24,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps(about).encode()
         self.send_response(200)
+        self.send_header("x-model-version", str(about["version"]))
+        self.send_header("connection", "close")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
 turn = Turn(int(sys.argv[sys.argv.index("--fd") + 1]))
+ThreadingHTTPServer.request_queue_size = 1024
+ThreadingHTTPServer.daemon_threads = False
 server = ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
 server.socket = turn.wait()
 if "dies" in about:
@@ -36,7 +40,7 @@ if "dies" in about:
 
 def end(*_):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=server.shutdown).start()
+    threading.Timer(about.get("lingers", 0), server.shutdown).start()
 
 signal.signal(signal.SIGTERM, end)
 server.server_activate()
@@ -47,7 +51,14 @@ turn.end()
 
 
 def fake_bundle(folder: Path, version: int, **about: object) -> Path:
-    """A bundle that serves `version` at once; `broken` is what it ends with instead, `dies` when it is its turn."""
+    """A bundle that serves `version` at once.
+
+    Args:
+        folder: Where to write it.
+        version: The version.
+        about: `broken`: what it ends with instead; `dies`: the same, when it is its turn; `lingers`: seconds from
+            SIGTERM until it takes no connection in any more.
+    """
     package = folder / "assay"
     (package / "serving").mkdir(parents=True)
     for name in ("errors.py", "serving/handover.py"):

@@ -15,6 +15,7 @@ import pytest
 import wire
 from fake_bundle import fake_bundle
 from helpers import wait_until
+from load import Load
 from releases import change, read
 
 from assay.config import Deploy
@@ -22,6 +23,7 @@ from assay.errors import ArtifactError, ConfigError, ServiceError
 from assay.rollout.asking import conversation
 from assay.rollout.local_serving import check_address, down, go_live, keeper_for, serve_again, start_keeper
 from assay.serving.server_process import is_ready
+from assay.values import to_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +95,20 @@ def test_versions_take_turns(project: Path, deploy: Deploy, bundles: dict[int, P
     assert down(project) == "nothing serves here"
     assert serve_again(project, deploy, 3) == ""
     assert kept(project) == []
+
+
+def test_nobody_hears_two_versions_in_turns(project: Path, deploy: Deploy, bundles: dict[int, Path]) -> None:
+    for one in bundles.values():
+        # it takes connections in for a while after it was told to stop
+        change(one / "bundle.json", lingers=0.3)
+    go_live(project, deploy, 3, bundles[3], nothing)
+    load = Load(to_address(str(deploy.address)), wire.head("/", "GET"), rate=800)
+    with load.running():
+        for version in (4, 3, 4, 3):
+            go_live(project, deploy, version, bundles[version], nothing)
+            time.sleep(0.2)
+    assert {status for client in load.clients for status, _ in client.answers} == {200}
+    assert {tuple(client.versions) for client in load.clients} == {("3", "4", "3", "4", "3")}
 
 
 def test_an_alias_that_cannot_be_moved_swaps_back(project: Path, deploy: Deploy, bundles: dict[int, Path]) -> None:
