@@ -78,13 +78,14 @@ class Aliases:
         return Version(name=name, version=now[alias], model_digest="", run_id="", image=now["images"][str(now[alias])])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
-    """A namespace, and a project that is deployed to it."""
+    """A namespace, and a project that is deployed to it; `settings` are added to its table."""
 
     kubectl: Kubectl
     folder: Path
     aliases: Aliases
+    settings: str = ""
 
     def deploy(self, version: int, ready: str = "60s", image: str = "", **behaviour: float) -> StageReport:
         """Run the stage for a version that behaves like this."""
@@ -112,7 +113,7 @@ class Place:
         """The stage's context for this image."""
         folder = self.folder / f"{len(list(self.folder.iterdir()))}-{version}"
         folder.mkdir()
-        context = release_context(folder, SETTINGS.format(namespace=namespace or self.kubectl.namespace, ready=ready))
+        context = release_context(folder, self._toml(namespace, ready))
         champion = self.aliases.champion("tiny")
         for name in ("registration.json", "bundle/bundle.json"):
             change(context.inputs / name, version=version)
@@ -122,6 +123,10 @@ class Place:
             about["model_digest"] = json.loads((context.inputs / "image.json").read_text())["model_digest"]
         change(context.inputs / "champion" / "champion.json", **about)
         return context
+
+    def _toml(self, namespace: str, ready: str) -> str:
+        text = SETTINGS.format(namespace=namespace or self.kubectl.namespace, ready=ready)
+        return text.replace("replicas = 2", f"replicas = 2\n{self.settings}")
 
     def answers(self, count: int = 40) -> Counter[int]:
         """Which versions answer behind the Service, by requests from outside of any deploy."""

@@ -86,7 +86,7 @@ class Site:
 
     def serve(self, tracks: tuple[Track, ...]) -> None:
         """Let the Service stand in front of `tracks`, and wait until it does."""
-        self.cluster.apply(self.front(tracks[0] if len(tracks) == 1 else None))
+        self.cluster.apply(*self._fronts(tracks))
         until = time.monotonic() + _PATIENCE
         while self._behind() != {track_name(self.name, track) for track in tracks}:
             if time.monotonic() > until:
@@ -103,6 +103,11 @@ class Site:
         """Let the Gateway send `percent` of the requests to the candidate."""
         self.cluster.apply(route(self.name, self.deploy, percent))
         time.sleep(_SETTLE)
+
+    def _fronts(self, tracks: tuple[Track, ...]) -> list[Object]:
+        front = self.front(tracks[0] if len(tracks) == 1 else None)
+        # the candidate may be deleted next, so no route may lead there
+        return [front, route(self.name, self.deploy, 0)] if tracks == (STABLE,) and self.has_gateway else [front]
 
     def _behind(self) -> set[str]:
         slices = self.cluster.list("endpointslices", {"kubernetes.io/service-name": self.name})
@@ -143,7 +148,7 @@ class Site:
             if now is None or plain(now)["spec"] != before["spec"]:
                 self.cluster.apply(before)
                 wait_available(self.cluster, track_name(self.name, STABLE), self.seconds)
-            self.cluster.apply(self.front(STABLE), *([route(self.name, self.deploy, 0)] if self.has_gateway else []))
+            self.cluster.apply(*self._fronts((STABLE,)))
             told = f"all requests go to version {version_of(before)}"
         self.clear()
         return told
