@@ -73,7 +73,10 @@ def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
     (step,) = [step for step in job["steps"] if "dagger-for-github" in step.get("uses", "")]
     names = [word.partition("=")[0] for word in step["with"]["call"].split()]
     assert names == ["--commit", "--user", "--run-url", "full", "--trigger"], "the constructor's come first"
-    assert set(re.findall(r"'(\w+)'", step["env"]["TRIGGER"])) <= {*TRIGGERS, "schedule"}
+    assert (
+        set(re.findall(r"(?:&&|\|\|) '(\w+)'", step["env"]["TRIGGER"]))
+        == {"schedule", "data", "push"} & TRIGGERS.keys()
+    )
     assert "${{" not in step["with"]["call"], "what comes from outside goes through the environment"
 
 
