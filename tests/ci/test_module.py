@@ -109,7 +109,7 @@ async def test_secrets_are_never_in_arguments_or_plain_environment(
 
 
 @anyio
-async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
+async def test_credentials_for_remote_data_are_files_that_only_their_readers_see(
     engine: FakeEngine, assay: Callable[..., Assay]
 ) -> None:
     plan = json.loads(engine.plan)
@@ -118,12 +118,13 @@ async def test_credentials_for_remote_data_are_files_that_only_fetch_sees(
     engine.plan = json.dumps(plan)
     secret = dag.set_secret("data", SECRET)
     await assay(data_credentials=secret, dvc_config=secret).full()
+    readers = {"fetch", "monitor"}
     for name, done in by_stage(engine).items():
         files = {path for path in done.secrets if path.startswith("/run/secrets/")}
         assert files == (
-            {done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name == "fetch" else set()
+            {done.env[v] for v in ("ASSAY_DATA_CREDENTIALS", "ASSAY_DVC_CONFIG")} if name in readers else set()
         )
-        assert (done.caches.get("/fetched") == "assay-fetched") is (name == "fetch")
+        assert (done.caches.get("/fetched") == "assay-fetched") is (name in readers)
         assert SECRET not in json.dumps([done.args, done.env, done.volatile, done.mounts])
 
 

@@ -18,6 +18,9 @@ FETCHED = "/fetched"
 SEARCHES = "/searches"
 """Where the trials of a search for parameters are kept, in a cache volume."""
 
+WINDOWS = "/windows"
+"""Where monitor keeps what it knows of earlier windows."""
+
 _KEY = "/run/secrets/signing_key"
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
@@ -56,8 +59,10 @@ def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Co
         container = container.with_env_variable(name, value)
     if step.gpu:
         container = container.experimental_with_all_gp_us()
-    if step.stage == "fetch":
+    if step.stage in {"fetch", "monitor"}:
         container = _with_data_secrets(settings, container)
+    if step.stage == "monitor":
+        container = _with_monitoring(settings, container)
     if step.stage == "train":
         container = _with_training(settings, container)
     if step.stage == "register":
@@ -86,6 +91,22 @@ def _with_data_secrets(settings: Settings, container: dagger.Container) -> dagge
         if secret:
             path = f"/run/secrets/{name.lower()}"
             container = container.with_mounted_secret(path, secret).with_env_variable(name, path)
+    return container
+
+
+def _with_monitoring(settings: Settings, container: dagger.Container) -> dagger.Container:
+    """Whom to tell, and a place for what is known of earlier windows."""
+    container = container.with_env_variable("ASSAY_MONITOR_STATE", WINDOWS)
+    container = container.with_env_variable("ASSAY_RUN_URL", settings.run_url)
+    if settings.monitor_state:
+        container = container.with_directory(WINDOWS, settings.monitor_state)
+    else:
+        known = dag.cache_volume("assay-monitor")
+        container = container.with_mounted_cache(WINDOWS, known, sharing=dagger.CacheSharingMode.LOCKED)
+    secrets = {"ASSAY_ALERT_URL": settings.alert_url, "ASSAY_ALERT_SECRET": settings.alert_secret}
+    for name, secret in secrets.items():
+        if secret:
+            container = container.with_secret_variable(name, secret)
     return container
 
 

@@ -12,7 +12,7 @@ from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
 _CODE = ["!pyproject.toml", "!src/**", "!tests/**", "!Dockerfile", "!requirements*.txt", "!**/*.pub"]
-_DATA = ["!data/**", "!gx/**", "!**/*.dvc", "!.dvc/config", "!**/dvc.yaml", "!**/dvc.lock"]
+_DATA = ["!data/**", "!logs/**", "!labels/**", "!gx/**", "!**/*.dvc", "!.dvc/config", "!**/dvc.yaml", "!**/dvc.lock"]
 _UPLOADED = ["**", *_CODE, *_DATA]
 _TOOLKIT = ["**", "!src/assay/**", "!requirements/*.lock", "!Dockerfile"]
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it
@@ -52,6 +52,11 @@ class Assay:
         dagger.Secret | None, Doc("Lines NAME=VALUE: environment for reading remote data, as its provider names it")
     ] = None
     dvc_config: Annotated[dagger.Secret | None, Doc("What `dvc remote modify --local` wrote: .dvc/config.local")] = None
+    alert_url: Annotated[dagger.Secret | None, Doc("Webhook that monitor tells its alarms to")] = None
+    alert_secret: Annotated[dagger.Secret | None, Doc("What monitor signs them with")] = None
+    monitor_state: Annotated[
+        dagger.Directory | None, Doc("What monitor left in monitor-report/state the last time; empty: a cache volume")
+    ] = None
     commit: Annotated[str, Doc("Git commit of the project, noted with the model version")] = ""
     user: Annotated[str, Doc("Who starts this, noted with the model version")] = ""
     run_url: Annotated[str, Doc("Address of the CI run, noted in the provenance as the builder")] = ""

@@ -25,6 +25,9 @@ class Settings:
     signing_password: dagger.Secret | None
     data_credentials: dagger.Secret | None
     dvc_config: dagger.Secret | None
+    alert_url: dagger.Secret | None
+    alert_secret: dagger.Secret | None
+    monitor_state: dagger.Directory | None
     commit: str
     user: str
     run_url: str

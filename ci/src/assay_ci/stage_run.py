@@ -22,6 +22,11 @@ class StageRun:
     artifacts: list[str]
 
     @function
+    def results(self) -> dagger.Directory:
+        """All that the stage left, also where it did not pass: to be looked at, not to be built on."""
+        return self.folder
+
+    @function
     def output(self) -> dagger.Directory:
         """The artifacts that the stage made; an error where it did not pass, so that nobody builds on them."""
         if not self.passed:

@@ -142,6 +142,11 @@ def _write(context: Context, serving: Serving, window: Window, moved: Moved, jud
         plots=folder / "plots",
     )
     (folder / "monitor.html").write_text(page_html(page), encoding="utf-8")
+    state = memory.state_file(context.project, context.config.name)
+    if context.config.monitor.path and state.is_file():
+        # for whoever keeps nothing between runs but what they are given
+        (folder / "state").mkdir(exist_ok=True)
+        shutil.copyfile(state, folder / "state" / state.name)
     at = dt.datetime.fromisoformat(report["at"]).timestamp()
     facts = {
         "last_run_timestamp_seconds": ("When the window ended.", at),
