@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from assay.gates import GateResult
 
+# on a phone each row of a table is a block: its name, its numbers side by side, its message
+_NARROW = (
+    "@media(max-width:40rem){th{display:none}td{border:0;padding:0}td:empty{display:none}"
+    "tr{display:flex;flex-wrap:wrap;gap:.1rem .8rem;padding:.5rem .9rem}tr+tr{border-top:1px solid var(--line)}"
+    "td:first-child,td:last-child{flex-basis:100%}}"
+)
 _FIRST = ("monitor.volume", "monitor.errors", "monitor.drift.psi", "monitor.drift.columns")
 
 
@@ -47,7 +53,7 @@ class Page:
 def page_html(page: Page) -> str:
     """The whole page."""
     stops = any(gate.status.blocks for gate in page.gates)
-    style = files("assay.render").joinpath("report.css").read_text(encoding="utf-8") + STYLE
+    style = files("assay.render").joinpath("report.css").read_text(encoding="utf-8") + STYLE + _NARROW
     pictures = "".join(image(path) for path in sorted(page.plots.glob("*.svg")))
     columns = f'<div class="card"><div class="body"><div class="plots">{pictures}</div></div></div>' if pictures else ""
     return (
@@ -56,9 +62,14 @@ def page_html(page: Page) -> str:
         f"<title>{escape(page.model)}: monitor</title><style>{style}</style></head><body><main>"
         f"<h1>{escape(page.model)} {tag('failed' if stops else 'passed', 'alarm' if stops else 'no alarm')}</h1>"
         f'<p class="sub">{"<br>".join(escape(fact) for fact in (page.serving, *page.facts) if fact)}</p>'
-        f'<div class="card scroll">{gates_table(page.gates)}</div>'
+        f'<div class="card scroll">{gates_table(sorted(page.gates, key=_calm))}</div>'
         f"{_over_time(page)}{_drifted(page)}{columns}</main></body></html>\n"
     )
+
+
+def _calm(gate: GateResult) -> int:
+    """What stops comes first, then what warns, else the order of the checks."""
+    return 0 if gate.status.blocks else 1 if gate.status == "warn" else 2
 
 
 def _over_time(page: Page) -> str:

@@ -37,7 +37,7 @@ def write_textfile(
         if gate.limit is not None:
             limit.labels(*about, gate.gate, gate.operator).set(gate.limit)
         status.labels(*about, gate.gate, str(gate.status)).set(1)
-    for name in {gate.gate for gate in gates}:
+    for name in dict.fromkeys(gate.gate for gate in gates):
         # a gate may have several bounds
         stops.labels(*about, name).set(any(gate.status.blocks for gate in gates if gate.gate == name))
     for name, (doc, value) in facts.items():

@@ -154,6 +154,8 @@ def _write(context: Context, serving: Serving, window: Window, moved: Moved, jud
     }
     about = context.config.name, str(serving.version)
     write_textfile(folder / "monitor.prom", about, judged.gates, facts)
+    # what an earlier run left in the same folder asks for nothing
+    (folder / "trigger.txt").unlink(missing_ok=True)
     if decision.retrain:
         (folder / "trigger.txt").write_text(f"{decision.trigger}\n", encoding="utf-8")
 
