@@ -148,7 +148,10 @@ def train(dataset, params):
 """
 
 
-def test_what_the_project_logs_itself_is_not_lost_without_a_server(tmp_path: Path) -> None:
+def test_what_the_project_logs_itself_is_not_lost_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
     made = kit(tmp_path, build="train")
     toml = made.project / "pyproject.toml"
     toml.write_text(toml.read_text().replace("\nmodel =", "\ntrain ="))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # as `git describe --dirty` puts it behind a commit
 _DIRTY = "-dirty"
 _FILES = "file://"
+# an experiment of another server, left by the user or by mlflow.set_experiment, would be looked for here in vain
+_NO_EXPERIMENT: dict[str, str | None] = {"MLFLOW_EXPERIMENT_ID": None, "MLFLOW_RUN_ID": None}
 
 __all__ = ["Dataset", "Run", "Training", "live", "logged", "origin"]
 
@@ -90,7 +92,8 @@ def logged() -> dict[str, list[float]]:
 def _users(run: Run, name: str) -> Iterator[None]:
     """What the project logs with MLflow's own functions goes to `run`."""
     try:
-        with _environment({"MLFLOW_RUN_ID": run.run_id, "MLFLOW_EXPERIMENT_NAME": name}), _closed():
+        ours = {"MLFLOW_RUN_ID": run.run_id, "MLFLOW_EXPERIMENT_NAME": name}
+        with _environment(_NO_EXPERIMENT | ours), _closed():
             yield
     except ProjectError as error:
         if "active experiment ID" in error.what:
@@ -108,7 +111,7 @@ def _aside(store: str) -> Iterator[None]:
     folder = tempfile.TemporaryDirectory(prefix="assay-mlflow-", ignore_cleanup_errors=True)
     with folder as path:
         ours = {STORE_VARIABLE: f"{_FILES}{path}/runs", "MLFLOW_ALLOW_FILE_STORE": "true"}
-        with _environment(ours), _closed():
+        with _environment(_NO_EXPERIMENT | ours), _closed():
             yield
 
 
@@ -125,14 +128,18 @@ def _closed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    _set(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
