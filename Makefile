@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: run test lint bench serve lock clean
+.PHONY: run test test-cluster lint bench serve lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready         ## all eight stages on this machine
@@ -15,6 +15,10 @@ serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 
 test: lint .venv/tests   ## lint, types, layers, then every test that this machine can run
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-cluster: .venv/tests ## deploys on a real Kubernetes: that of KUBECONFIG, else a small one that is built here (root, Go)
+	test -n "$$KUBECONFIG" || tests/cluster/build.sh
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check --quiet
