@@ -23,7 +23,7 @@ from assay.errors import ArtifactError, AssayError, Exit, ProjectError, ServiceE
 from assay.gates import Observed, judge
 from assay.graph import World
 from assay.reports import LOG_FILE, StageReport, Status, write_report
-from assay.watch import Death, die_with_parent, watch
+from assay.watch import INTERRUPTS, Death, die_with_parent, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,10 +117,13 @@ def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int)
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    # one that comes before the child is watched waits until then
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     child = os.fork()
     if child == 0:
         code = Exit.BUG
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
             os.setsid()
             die_with_parent()
             os.dup2(writer, 1)
@@ -136,7 +139,10 @@ def _run_child(work: Callable[[], Exit], log: Path, timeout: float, memory: int)
         finally:
             os._exit(code)
     os.close(writer)
-    return watch(child, reader, log, timeout, memory)
+    try:
+        return watch(child, reader, log, timeout, memory)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
 
 def _answer(run: Callable[[Context], Outcome], context: Context, answer_file: Path) -> Exit:

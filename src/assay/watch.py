@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from assay.processes import Family
 
-__all__ = ["Death", "die_with_parent", "watch"]
+__all__ = ["INTERRUPTS", "Death", "die_with_parent", "watch"]
+
+INTERRUPTS = (signal.SIGTERM, signal.SIGINT)
+"""What ends a stage in order: the child is killed and the report says so."""
 
 _POLL = 0.1
 _GRACE = 2.0
@@ -56,7 +59,7 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
     """Copy what arrives at `reader` to our own output and `log` until `child` ends.
 
     Args:
-        child: Process id; the child leads a session of its own.
+        child: Process id; the child leads a session of its own. `INTERRUPTS` may be blocked until it is watched.
         reader: File descriptor of the child's output, closed at the end.
         log: File for the output.
         timeout: Seconds after which the child and everything that it started is killed.
@@ -68,8 +71,9 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
         stack.callback(os.close, reader)
         members = stack.enter_context(family(child))
         output = stack.enter_context(_Output(_open(log, stack)))
-        previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, _interrupt) for number in INTERRUPTS}
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
             while status is None:
                 if _copy(reader, output, _POLL) is None:
                     time.sleep(_CLOSED)

@@ -151,6 +151,23 @@ def test_waits_for_late_output_without_burning_cpu(tmp_path: Path) -> None:
     assert time.process_time() - before < 0.5
 
 
+AT_ONCE = """
+import os, signal, time
+os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(60)
+"""
+
+
+def test_a_signal_that_comes_before_anybody_watches_is_not_lost(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("trivial_stage.py")
+    folders = ["--inputs", tmp_path, "--outputs", tmp_path / "out", "--project", tmp_path]
+    environment = os.environ | {"ASSAY_RUN_ID": "r", "PYTHONPATH": "src"}
+    argv = [sys.executable, *map(str, (script, "s", *folders, AT_ONCE))]
+    subprocess.run(argv, env=environment, capture_output=True, timeout=30, check=False)
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert (report["status"], report["exit_code"]) == ("error", 130)
+
+
 SCRIPT = """
 import os, time
 (context.project / 'pid').write_text(str(os.getpid()))
