@@ -51,6 +51,13 @@ def disk_size(path: Path) -> int:
     return sum(files.values())
 
 
+def keep_from_git(folder: Path) -> None:
+    """Tell git to leave the existing `folder` alone, unless it has been told what to do there."""
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+
+
 def references(paths: Iterable[tuple[str, str]], folder: Path) -> tuple[ArtifactRef, ...]:
     """Artifacts, given as (name, relative path), as they lie in `folder`; those that are not there are left out."""
     found = ((name, path, folder / path) for name, path in paths if (folder / path).exists())

@@ -11,6 +11,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from assay.artifacts import keep_from_git
 from assay.cache import Cache
 from assay.errors import ArtifactError, ConfigError
 from assay.gpu import require
@@ -154,9 +155,7 @@ def _run_folder(root: Path, run_id: str) -> Path:
     folder = root / STATE / "runs" / run_id
     try:
         folder.mkdir(parents=True)
-        ignore = root / STATE / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        keep_from_git(root / STATE)
         # renamed into place, because another run may be doing the same
         link = folder.parent / f".{run_id}"
         link.symlink_to(run_id)

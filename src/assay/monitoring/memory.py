@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay.artifacts import keep_from_git
 from assay.reports import write_json
 
 if TYPE_CHECKING:
@@ -120,9 +121,8 @@ def save(file: Path, memory: Memory, keep: int) -> str:
     data = asdict(replace(memory, history=list(memory.history)[-keep:]))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        ignore = file.parent.parent / ".gitignore"
-        if ignore.parent.name == ".assay" and not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        if file.parent.parent.name == ".assay":
+            keep_from_git(file.parent.parent)
         write_json(file, {"schema_version": _VERSION, **data})
     except OSError as error:
         return f"the state cannot be written ({error.strerror}): each window is judged by itself"

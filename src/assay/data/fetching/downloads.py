@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.artifacts import file_digest, files_below, link_tree
+from assay.artifacts import file_digest, files_below, keep_from_git, link_tree
 
 STORE_VARIABLE = "ASSAY_FETCHED"
 _KEPT_SECONDS = 30 * 86400
@@ -57,8 +57,8 @@ def store_of(project: Path, otherwise: Path) -> Path:
     root = Path(os.environ.get(STORE_VARIABLE) or state / "fetched")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        if root.is_relative_to(state) and not (state / ".gitignore").exists():
-            (state / ".gitignore").write_text("*\n", encoding="utf-8")
+        if root.is_relative_to(state):
+            keep_from_git(state)
     except OSError:
         return otherwise
     if not os.access(root, os.W_OK):
