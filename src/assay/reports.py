@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 1
+RUN_URL_VARIABLE = "ASSAY_RUN_URL"
+"""Address of the CI run that all this belongs to."""
 STAGE_FILE = "report.json"
 LOG_FILE = "stage.log"
 

@@ -12,6 +12,7 @@ from assay.monitoring import memory as state
 from assay.monitoring.alarm import Decision, after_sending, decide
 from assay.monitoring.memory import Memory, Past
 from assay.monitoring.webhook import Message, send
+from assay.reports import RUN_URL_VARIABLE
 from assay.values import to_seconds
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from assay.gates import GateResult, Observed
     from assay.monitoring.serving import Serving
 
-RUN_URL = "ASSAY_RUN_URL"
 _REFUSED = {Verdict.FAIL, Verdict.INCONCLUSIVE}
 
 
@@ -130,7 +130,7 @@ def _tell(context: Context, decision: Decision, gates: Sequence[GateResult], ser
         gates=[_plain(gate) for gate in gates if gate.status.blocks],
         trigger=decision.trigger,
         retrain=decision.retrain,
-        run=os.environ.get(RUN_URL, ""),
+        run=os.environ.get(RUN_URL_VARIABLE, ""),
     )
     return send(message, settings.alert, now)
 

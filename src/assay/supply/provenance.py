@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.project import CONFIG_VARIABLE
-from assay.reports import STAGE_FILE, read_json, write_json
+from assay.reports import RUN_URL_VARIABLE, STAGE_FILE, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ def _dependencies(run: RunReport, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _builder(builder: str) -> str:
-    if told := os.environ.get("ASSAY_RUN_URL"):
+    if told := os.environ.get(RUN_URL_VARIABLE):
         return told
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, number = (os.environ.get(name) for name in names)
