@@ -35,10 +35,9 @@ def preview(project: Path) -> str:
     site = Site(cluster=cluster, name=dns_name(config.name), deploy=config.deploy, project=project)
     served, steps = _newest(project), config.deploy.canary.steps
     routes = [route(site.name, config.deploy, 0)] if config.deploy.gateway else []
-    stable = [site.front(STABLE), *routes, *site.objects(STABLE, served, config.deploy.replicas)]
-    canary = site.objects(CANARY, served, canary_replicas(config.deploy.replicas, steps[0]))
-    placed = [thing | {"metadata": {**thing["metadata"], "namespace": config.deploy.namespace}} for thing in stable]
-    placed += [thing | {"metadata": {**thing["metadata"], "namespace": config.deploy.namespace}} for thing in canary]
+    things = [site.front(STABLE), *routes, *site.objects(STABLE, served, config.deploy.replicas)]
+    things += site.objects(CANARY, served, canary_replicas(config.deploy.replicas, steps[0]))
+    placed = [thing | {"metadata": {**thing["metadata"], "namespace": config.deploy.namespace}} for thing in things]
     text: str = yaml.safe_dump_all(placed, sort_keys=False, explicit_start=True)
     return text
 
