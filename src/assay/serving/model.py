@@ -10,6 +10,7 @@ from assay import artifacts, callables
 from assay.errors import ArtifactError
 from assay.models import modelfolder, rows
 from assay.models.pyfunc import last_step
+from assay.serving import forest
 from assay.serving.batching import split
 from assay.serving.frames import Frames
 from assay.serving.refusal import refused
@@ -131,8 +132,9 @@ def _warm_up(served: Served, bundle: Path) -> tuple[bool, list[Any]]:
     path = bundle / "samples.json"
     try:
         samples = json.loads(path.read_text(encoding="utf-8"))
-        records = [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"][:_COMPARED]]
-        return _independent(served, records), list(samples["predictions"])
+        records = [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"]]
+        forest.quicken(served.model, served.frames.build(records))
+        return _independent(served, records[:_COMPARED]), list(samples["predictions"])
     except Exception as error:
         what = f"the model cannot predict the first of its samples: {type(error).__name__}: {error}"
         raise ArtifactError(what, where=str(path), next="make the bundle again: assay run --until package") from error
