@@ -24,7 +24,7 @@ TOOLKIT = (
     "__main__.py",
     "artifacts.py",
     "callables.py",
-    "cli.py",
+    "cli",
     "errors.py",
     "gates.py",
     "models/__init__.py",
