@@ -33,7 +33,7 @@ steps = [step(n, code, needs=tuple(names[i - 1 : i]) if i else ()) for i, n in e
 run_id = str(time.monotonic_ns())
 (folder / "runs" / run_id).mkdir(parents=True)
 cache, out = Cache(folder / "cache"), folder / "runs" / run_id
-entries = Execution(plan(*steps), folder, out, cache, run_id, {}, False, Progress(quiet=True)).run()
+entries = Execution(plan(*steps), folder, out, cache, run_id, {}, False, Progress()).run()
 assert all(e.report.passed for e in entries), entries
 write_run(RunReport(id=run_id, project="p", trigger="t", started="", seconds=0, entries=entries), out)
 print(sum(e.cached for e in entries))
