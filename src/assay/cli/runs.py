@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from assay.cli.parsing import Commands, add
 from assay.errors import Exit
-from assay.progress import Events, Progress
 
 if TYPE_CHECKING:
     import argparse
 
     from assay.plan import Selection
+    from assay.progress import Progress
 
 
 def add_to(commands: Commands) -> None:
@@ -65,6 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     import signal
 
     from assay.local import leave_reports, run_local
+    from assay.progress import Events
     from assay.render.text import run_table
 
     # whoever ends the run, a person or a CI system, gets a report of what was done
@@ -95,6 +96,7 @@ def _say(text: str) -> None:
 
 def _people(arguments: argparse.Namespace) -> Progress:
     """How people are told: by nothing, a table that is alive, or lines; results alone go to standard output."""
+    from assay.progress import Progress
     from assay.render.lines import Lines
     from assay.render.live import Live, possible
 
