@@ -6,8 +6,6 @@ import contextlib
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from assay.errors import Exit
 from assay.graph import World
 from assay.progress import Progress
 from assay.reports import Entry, StageReport, Status, read_report, skipped, write_report
+from assay.starting import Started, start
 from assay.supervisor import RUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Execution:
     fresh: bool = False
     progress: Progress = field(default_factory=Progress)
     _entries: dict[str, Entry] = field(default_factory=dict, init=False)
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
+    _running: list[Started] = field(default_factory=list, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self) -> tuple[Entry, ...]:
@@ -136,34 +135,25 @@ class Execution:
         if self._stopped.is_set():
             return _interrupted(step.stage, self.run_id, begun=True)
         self.progress.started(step.stage)
-        folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project, "python": sys.executable}
-        argv = [str(folders.get(word, word)) for word in step.argv]
+        folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project}
         environment = os.environ | step.environment | {RUN_VARIABLE: self.run_id}
         # a server that the training is logged to wants to know the commit; a pure result must not depend on it
         tracked = step.stage == _TRACKED and _SERVER in os.environ
         environment |= self.environment if step.world is not World.NONE or tracked else {}
-        started = time.monotonic()
-        with subprocess.Popen(
-            argv,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # or Ctrl-C would reach a stage twice, and the second time break off what puts the world right
-            process_group=0,
-        ) as process:
-            self._running.append(process)
-            if self._stopped.is_set():
-                process.terminate()
-            assert process.stdout is not None  # noqa: S101 - PIPE above
-            said: list[str] = []
-            for line in process.stdout:
+        clock = time.monotonic()
+        process = start([str(folders.get(word, word)) for word in step.argv], environment)
+        self._running.append(process)
+        if self._stopped.is_set():
+            process.terminate()
+        said: list[str] = []
+        with process.output as lines:
+            for line in lines:
                 said = [*said[-3:], line.decode(errors="replace").rstrip("\n")]
                 self.progress.line(step.stage, said[-1])
-            code = process.wait()
+        code = process.wait()
         report = read_report(outputs)
         if report is None or report.run_id != self.run_id:
-            return _lost(step.stage, code, said, time.monotonic() - started, self.run_id)
+            return _lost(step.stage, code, said, time.monotonic() - clock, self.run_id)
         return report
 
     def _stop(self) -> None:

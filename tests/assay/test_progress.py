@@ -50,9 +50,11 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": paths, "TERM": "xterm-256color", "PYTHONUTF8": "1"} | changes
 
 
-def on_terminal(folder: Path, columns: int, *arguments: str, lines: int = 24, **changes: str) -> Terminal:
+def on_terminal(
+    folder: Path, columns: int, *arguments: str, lines: int = 24, changes: dict[str, str] | None = None
+) -> Terminal:
     command = [sys.executable, "-c", RUN, str(folder), *arguments]
-    return Terminal(command, environment(**changes), columns, lines)
+    return Terminal(command, environment(**(changes or {})), columns, lines)
 
 
 @pytest.mark.parametrize("columns", [40, 120])
@@ -82,7 +84,7 @@ def test_no_color_means_no_colour(tmp_path: Path) -> None:
     for changes, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         (tmp_path / str(coloured)).mkdir()
         (tmp_path / str(coloured) / "go").touch()
-        terminal = on_terminal(tmp_path / str(coloured), 80, **changes)
+        terminal = on_terminal(tmp_path / str(coloured), 80, changes=changes)
         assert terminal.end() == 0
         assert (b"\x1b[32m" in terminal.raw) == coloured
 
@@ -99,7 +101,7 @@ def test_with_verbose_the_lines_stay_above_the_table(tmp_path: Path) -> None:
 )
 def test_a_terminal_that_can_do_less_gets_lines(tmp_path: Path, changes: dict[str, str]) -> None:
     (tmp_path / "go").touch()
-    terminal = on_terminal(tmp_path, 120, **changes)
+    terminal = on_terminal(tmp_path, 120, changes=changes)
     assert terminal.end() == 0
     assert b"\x1b" not in terminal.raw
     assert any("b               passed" in line for line in terminal.lines)
