@@ -47,6 +47,23 @@ def test_another_project_and_damaged_files_are_left_out(tmp_path: Path) -> None:
     assert values(tmp_path, run(4, 0.4)) == [0.4]
 
 
+def test_without_earlier_runs_the_champion_comes_first(tmp_path: Path) -> None:
+    folder = keep(tmp_path, run(4, 0.4))
+    (folder / "resolve/champion").mkdir(parents=True)
+    gate = {"gate": "model.f1", "observed": 0.3, "operator": ">=", "limit": 0.2, "status": "pass", "message": ""}
+    (folder / "resolve/champion/evaluation.json").write_text(json.dumps({"gates": [gate]}))
+    assert values(tmp_path, run(4, 0.4)) == [0.3, 0.4]
+    keep(tmp_path, run(1, 0.1))
+    assert values(tmp_path, run(4, 0.4)) == [0.1, 0.4]
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"gates": [{"gate": "x"}]}', '{"gates": [{"status": "no"}]}'])
+def test_a_damaged_champion_does_no_harm(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "r4/resolve/champion").mkdir(parents=True)
+    (tmp_path / "r4/resolve/champion/evaluation.json").write_text(damage)
+    assert values(tmp_path, run(4, 0.4)) == [0.4]
+
+
 def results(*observed: float | None, limit: float | None = 0.5) -> list[GateResult]:
     return [GateResult("g", value, ">=", limit, Verdict.PASS if value else Verdict.FAIL) for value in observed]
 

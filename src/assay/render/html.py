@@ -104,7 +104,7 @@ def _summary(values: Mapping[str, Any]) -> str:
             return ", ".join(f"{name} {show(item)}" for name, item in value.items())
         return ", ".join(map(show, value)) if isinstance(value, (list, tuple)) else str(value)
 
-    return _list([(name, show(value)) for name, value in values.items() if name != DRIFT])
+    return _list([(name, show(value)) for name, value in values.items() if name != DRIFT and value is not None])
 
 
 def _list(facts: Sequence[tuple[str, str]]) -> str:

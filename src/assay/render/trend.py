@@ -7,14 +7,13 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from assay.gates import GateResult, Verdict
 from assay.render.text import gate_limit, number
 from assay.reports import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from assay.gates import GateResult
 
 STYLE = (
     "svg.trend{width:7rem;height:1.6rem;display:block;overflow:visible}.trend polyline{fill:none;stroke:var(--bar);"
@@ -30,10 +29,14 @@ def trends(run: RunReport, folder: Path) -> dict[str, list[GateResult]]:
 
     Args:
         run: This run.
-        folder: Its folder; the folders of earlier runs lie beside it. A result that was reused counts once.
+        folder: Its folder; the folders of earlier runs lie beside it. A result that was reused counts once. Where there
+            are none, as in a container, what the champion reached when it was made comes first.
     """
+    earlier = list(_earlier(run, folder))
     found: dict[str, dict[str, GateResult]] = {}
-    for one in (*_earlier(run, folder), run):
+    for gate in () if earlier else _of_champion(folder):
+        found[gate.gate] = {"": gate}
+    for one in (*earlier, run):
         for entry in one.entries:
             for gate in entry.report.gates:
                 found.setdefault(gate.gate, {})[entry.report.run_id] = gate
@@ -49,6 +52,15 @@ def _earlier(run: RunReport, folder: Path) -> Iterator[RunReport]:
             continue
         if one.project == run.project and not file.parent.is_symlink():
             yield one
+
+
+def _of_champion(folder: Path) -> list[GateResult]:
+    file = folder / "resolve" / "champion" / "evaluation.json"
+    try:
+        gates = json.loads(file.read_text(encoding="utf-8"))["gates"]
+        return [GateResult(**{**gate, "status": Verdict(gate["status"])}) for gate in gates]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def sparkline(gates: Sequence[GateResult]) -> str:
