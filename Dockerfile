@@ -9,12 +9,15 @@ WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.lock ./
 # wheels only: nothing is compiled, so that no compiler is needed; the packages' own tests are a fifth of their size
-RUN pip --python /opt/venv install --no-compile --no-deps --require-hashes --only-binary=:all: -r requirements.lock \
+# index, certificates and proxy of the place where it is built; --mount=type=secret leaves nothing of them in the image
+RUN --mount=type=secret,id=pip.conf,target=/root/.config/pip/pip.conf --mount=type=secret,id=ca.pem \
+    pip --python /opt/venv install --no-compile --no-deps --require-hashes --only-binary=:all: -r requirements.lock \
  && find /opt/venv -type d -name tests -prune -exec rm -r {} +
 # the [t] lets the file be absent: most projects need nothing but the lock
 COPY project-requirements.tx[t] ./
 # some packages hold files that are no Python of this version, which is no fault of theirs
-RUN if [ -f project-requirements.txt ]; then pip --python /opt/venv install --no-compile -r project-requirements.txt; fi \
+RUN --mount=type=secret,id=pip.conf,target=/root/.config/pip/pip.conf --mount=type=secret,id=ca.pem \
+    if [ -f project-requirements.txt ]; then pip --python /opt/venv install --no-compile -r project-requirements.txt; fi \
  && { python -m compileall -q --invalidation-mode unchecked-hash /opt/venv || true; } \
  && find /opt/venv -exec touch --no-dereference --date=@0 {} +
 

@@ -23,7 +23,7 @@ enum CacheSharingMode { SHARED PRIVATE LOCKED }
 enum ReturnType { SUCCESS FAILURE ANY }
 input BuildArg { name: String! value: String! }
 type CacheVolume implements Node { id: ID! }
-type Secret implements Node { id: ID! }
+type Secret implements Node { id: ID! plaintext: String! }
 type Service implements Node { id: ID! }
 type File implements Node { id: ID! contents: String! size: Int! }
 type Query {
@@ -47,7 +47,7 @@ type Directory implements Node {
   withFile(path: String!, source: ID!): Directory!
   withNewFile(path: String!, contents: String!): Directory!
   withNewDirectory(path: String!, permissions: Int): Directory!
-  dockerBuild(buildArgs: [BuildArg!], platform: Platform): Container!
+  dockerBuild(buildArgs: [BuildArg!], platform: Platform, secrets: [ID!]): Container!
 }
 type Container implements Node {
   id: ID!
@@ -172,7 +172,12 @@ class FakeEngine:
             "exitCode": self.registry_code,
             "stderr": "nobody is there",
         }
-        return fixed[name] if name in fixed else {"contents": self._contents, "stdout": self._run}[name](chain)
+        asked = {
+            "contents": self._contents,
+            "stdout": self._run,
+            "plaintext": lambda secret: secret[-1][1]["plaintext"],
+        }
+        return fixed[name] if name in fixed else asked[name](chain)
 
     def _run(self, chain: Chain) -> str:
         if "withExec" not in dict(chain):
@@ -191,6 +196,8 @@ class FakeEngine:
     def _contents(self, chain: Chain) -> str:
         if chain[-1][1]["path"] == "/results/package/image.json":
             return json.dumps({"reference": "reg.example/income:v1@sha256:frozen"})
+        if "withExec" not in dict(chain):
+            return str(dict(chain)["withNewFile"]["contents"])
         done = self._exec(chain)
         stage = done.args[done.args.index("stage") + 1]
         status, code = self.outcomes.get(stage, ("passed", 0))

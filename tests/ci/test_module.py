@@ -238,10 +238,3 @@ async def test_a_stage_whose_supplier_failed_fails_the_call(engine: FakeEngine, 
     engine.outcomes["data-validate"] = ("failed", 3)
     with pytest.raises(dagger.QueryError, match="exit code: 3"):
         await assay().train(allow_failure=True)
-
-
-@anyio
-async def test_mirrors(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    await assay(base_image="mirror.example/python:3.13-slim", index_url="https://mirror.example/simple").full()
-    assert {e.image for e in engine.execs} == {"mirror.example/python:3.13-slim"}
-    assert all(e.env["PIP_INDEX_URL"] == "https://mirror.example/simple" for e in engine.execs)

@@ -6,6 +6,7 @@ Each layer depends on less than the next, so that a change of the project's code
 import dagger
 from dagger import dag
 
+from assay_ci.network import reaching
 from assay_ci.plan import Step
 from assay_ci.settings import Settings
 
@@ -34,8 +35,7 @@ def toolkit(settings: Settings, requirements: str = "", project_requirements: st
     # an environment of its own: what the base image has installed can neither help nor hinder
     container = container.with_exec(["python", "-m", "venv", _VENV]).with_env_variable("PATH", f"{_VENV}/bin:{_PATH}")
     container = container.with_mounted_cache("/root/.cache/pip", dag.cache_volume("assay-pip"))
-    if settings.index_url:
-        container = container.with_env_variable("PIP_INDEX_URL", settings.index_url)
+    container = reaching(settings, container)
     if requirements:
         lock = settings.package.file(f"requirements/{requirements}.lock")
         locked = [*_INSTALL, "--no-deps", "--require-hashes", "-r", "/opt/locked.txt"]

@@ -20,10 +20,11 @@ async def bundle(settings: Settings, step: Step, inputs: dagger.Directory, kind:
 
 def build(settings: Settings, context: dagger.Directory, platform: str = "") -> dagger.Container:
     """The image of a bundle, by the Dockerfile that lies in it; for the engine's own platform unless told otherwise."""
-    arguments = [dagger.BuildArg("BASE_IMAGE", settings.base_image)]
-    if settings.index_url:
-        arguments.append(dagger.BuildArg("PIP_INDEX_URL", settings.index_url))
-    built = context.docker_build(build_args=arguments, platform=dagger.Platform(platform) if platform else None)
+    built = context.docker_build(
+        build_args=[dagger.BuildArg("BASE_IMAGE", settings.base_image)],
+        platform=dagger.Platform(platform) if platform else None,
+        secrets=[*settings.network.values()],
+    )
     return built.with_label("org.opencontainers.image.revision", settings.commit) if settings.commit else built
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, function, object_type
 
-from assay_ci import containers, image, supply
+from assay_ci import containers, image, network, supply
 from assay_ci.flow import one_stage, planned, whole_run
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
@@ -39,6 +39,13 @@ class Assay:
     ]
     base_image: Annotated[str, Doc("Image with Python that all containers start from")] = "python:3.13-slim"
     index_url: Annotated[str, Doc("Package index for pip in place of the default")] = ""
+    index_username: Annotated[str, Doc("User at the package index")] = ""
+    index_password: Annotated[dagger.Secret | None, Doc("Password or token at the package index")] = None
+    ca_bundle: Annotated[
+        dagger.File | None, Doc("Certificate authorities (PEM) to trust in place of those that packages bring along")
+    ] = None
+    proxy: Annotated[dagger.Secret | None, Doc("HTTP proxy to the outside, http://[user:password@]host:port")] = None
+    no_proxy: Annotated[str, Doc("Hosts that are reached without the proxy, separated by commas")] = ""
     tracking_uri: Annotated[str, Doc("MLflow server; empty: an embedded store in a cache volume of the engine")] = ""
     tracking_username: Annotated[str, Doc("User at the MLflow server")] = ""
     tracking_password: Annotated[dagger.Secret | None, Doc("Password at the MLflow server")] = None
@@ -67,14 +74,14 @@ class Assay:
     @function(cache="never")
     async def full(self, trigger: Trigger = "") -> str:
         """Run the stages of a trigger and give the table of the run; fails, with that table, when a stage does."""
-        settings = self._settings()
+        settings = await self._settings()
         run = await whole_run(settings, trigger, "--exit-code")
         return await run.stdout() + await supply.attested(settings, run)
 
     @function(cache="never")
     async def run(self, trigger: Trigger = "") -> dagger.Directory:
         """Run the stages of a trigger and give all that they left, also when one failed: run.json, report.html."""
-        settings = self._settings()
+        settings = await self._settings()
         run = await whole_run(settings, trigger)
         told, folder = await supply.attested(settings, run), run.directory("/results")
         return folder.with_new_file("attested.txt", told) if told else folder
@@ -82,62 +89,63 @@ class Assay:
     @function
     async def plan(self, trigger: Trigger = "") -> str:
         """What a run would do, as a table."""
-        return await planned(self._settings(), ["--trigger", trigger]).stdout()
+        return await planned(await self._settings(), ["--trigger", trigger]).stdout()
 
     @function
     @check
     async def code_test(self, allow_failure: AllowFailure = False) -> StageRun:
         """Tests, coverage, lint and types of the project."""
-        return await one_stage(self._settings(), "code-test", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "code-test", allow_failure=allow_failure)
 
     @function(cache="never")
     @check
     async def data_validate(self, allow_failure: AllowFailure = False) -> StageRun:
         """Schema, quality and drift of the data."""
-        return await one_stage(self._settings(), "data-validate", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "data-validate", allow_failure=allow_failure)
 
     @function(cache="never")
     async def train(self, allow_failure: AllowFailure = False) -> StageRun:
         """Fit the model."""
-        return await one_stage(self._settings(), "train", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "train", allow_failure=allow_failure)
 
     @function(cache="never")
     async def model_validate(self, allow_failure: AllowFailure = False) -> StageRun:
         """Metrics, champion, fairness, latency and the project's model tests."""
-        return await one_stage(self._settings(), "model-validate", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "model-validate", allow_failure=allow_failure)
 
     @function(cache="never")
     async def register(self, allow_failure: AllowFailure = False) -> StageRun:
         """A version in the registry, alias staging."""
-        return await one_stage(self._settings(), "register", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "register", allow_failure=allow_failure)
 
     @function(cache="never", name="package")
     async def package_stage(self, allow_failure: AllowFailure = False) -> StageRun:
         """Bundle and image, judged by its predictions; published where a registry is given."""
-        return await one_stage(self._settings(), "package", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "package", allow_failure=allow_failure)
 
     @function(cache="never")
     async def deploy(self, allow_failure: AllowFailure = False) -> StageRun:
         """Stable and candidate side by side, smoke tests, canary, promotion."""
-        return await one_stage(self._settings(), "deploy", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "deploy", allow_failure=allow_failure)
 
     @function(cache="never")
     async def monitor(self, allow_failure: AllowFailure = False) -> StageRun:
         """Live predictions against the profile of the model that serves."""
-        return await one_stage(self._settings(), "monitor", allow_failure=allow_failure)
+        return await one_stage(await self._settings(), "monitor", allow_failure=allow_failure)
 
     @function(cache="never")
     async def serve(self) -> dagger.Service:
         """The model's image as a service: `dagger call serve up --ports 8080:8080`."""
-        packaged = await one_stage(self._settings(), "package")
-        return image.service(image.build(self._settings(), packaged.output().directory("bundle")))
+        settings = await self._settings()
+        packaged = await one_stage(settings, "package")
+        return image.service(image.build(settings, packaged.output().directory("bundle")))
 
     @function(cache="never")
-    def mlflow(self) -> dagger.Service:
+    async def mlflow(self) -> dagger.Service:
         """MLflow's server and pages on the embedded store: `dagger call mlflow up --ports 5000:5000`."""
-        store = f"sqlite:///{containers.STORE}/mlflow.db"
+        settings, store = await self._settings(), f"sqlite:///{containers.STORE}/mlflow.db"
         command = ["mlflow", "server", "--backend-store-uri", store, "--host", _ALL_INTERFACES, "--port", "5000"]
-        container = containers.with_store(self._settings(), containers.toolkit(self._settings(), "registry"))
+        container = containers.with_store(settings, containers.toolkit(settings, "registry"))
         return container.with_exposed_port(5000).as_service(args=[*command, "--allowed-hosts", "*"])
 
     @function(cache="never")
@@ -152,13 +160,13 @@ class Assay:
 
     async def _ask(self, command: str, requirements: str) -> str:
         """What a command of the toolkit says about the registry, or does there and in the cluster."""
-        settings = self._settings()
+        settings = await self._settings()
         container = containers.with_store(settings, containers.toolkit(settings, requirements))
         container = containers.with_cluster(settings, container)
         container = container.with_mounted_directory("/project", settings.source.filter(include=["pyproject.toml"]))
         return await container.with_exec(["python", "-m", "assay", command, "--project", "/project"]).stdout()
 
-    def _settings(self) -> Settings:
-        names = set(Settings.__dataclass_fields__) - {"run_id", "image"}
+    async def _settings(self) -> Settings:
+        names = set(Settings.__dataclass_fields__) - {"run_id", "image", "network"}
         values = {name: getattr(self, name) for name in names}
-        return Settings(run_id=uuid.uuid4().hex, **values)
+        return await network.prepared(Settings(run_id=uuid.uuid4().hex, **values))

@@ -1,6 +1,7 @@
 """Everything that can be set from outside, handed on as one value."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import dagger
 
@@ -13,6 +14,11 @@ class Settings:
     package: dagger.Directory
     base_image: str
     index_url: str
+    index_username: str
+    index_password: dagger.Secret | None
+    ca_bundle: dagger.File | None
+    proxy: dagger.Secret | None
+    no_proxy: str
     tracking_uri: str
     tracking_username: str
     tracking_password: dagger.Secret | None
@@ -35,3 +41,4 @@ class Settings:
     run_url: str
     image: str = ""
     run_id: str
+    network: Mapping[str, dagger.Secret] = field(default_factory=dict)
