@@ -8,17 +8,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from helpers import plan, step
-
-from assay.cache import Cache
-from assay.progress import Progress
-from assay.render.collect import write_run
-from assay.reports import RunReport
-from assay.runner import Execution
-
 
 def main(folder: Path, count: int) -> None:
     """Run them, leave the reports, tell how long the steps themselves took."""
+    # here, as in the `assay` command: what is forked imports the main module again
+    from helpers import plan, step
+
+    from assay.cache import Cache
+    from assay.progress import Progress
+    from assay.render.collect import write_run
+    from assay.reports import RunReport
+    from assay.runner import Execution
+
     names = [f"s{number}" for number in range(count)]
     steps = [step(n, "write('x')", needs=tuple(names[i - 1 : i]) if i else ()) for i, n in enumerate(names)]
     steps = [replace(one, argv=("python", "-m", "trivial_stage", *one.argv[2:])) for one in steps]
