@@ -1,4 +1,4 @@
-"""One definition: README, Dagger functions, caching, workflow and layers say what `pipeline.py` says."""
+"""One definition: Dagger functions, caching and layers say what `pipeline.py` says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from assay_ci.main import Assay
 from dagger.mod import default_module
 
-from assay.errors import Exit
 from assay.pipeline import GRAPH, STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -20,26 +19,6 @@ FUNCTIONS = {f.name or f.original_name: f for f in default_module().get_object(A
 
 def kebab(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).replace("_", "-").lower()
-
-
-def stage_table() -> str:
-    """The README's table of stages, as the graph has it."""
-    lines = ["| stage | reads | writes | world | gates |", "|---|---|---|---|---|"]
-    for stage in STAGES:
-        sometimes = {a for a in stage.reads if a in GRAPH.makers and GRAPH.stage(GRAPH.makers[a]).only_with}
-        reads = ", ".join([f"({a})" if a in sometimes else a for a in stage.reads] + [f"({a})" for a in stage.optional])
-        gates = ", ".join(f"`{gate.name}`" for gate in stage.gates)
-        lines.append(f"| {stage.name} | {reads} | {', '.join(stage.writes)} | {stage.world} | {gates or '-'} |")
-    return "\n".join(lines)
-
-
-def test_readme_has_the_table_of_stages() -> None:
-    assert stage_table() in (ROOT / "README.md").read_text(), f"the README should say:\n{stage_table()}"
-
-
-def test_readme_has_the_exit_codes() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in Exit)
 
 
 def test_every_stage_is_a_dagger_function_and_a_module() -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from assay_ci.main import Assay
-from workflows import COPIED, OURS, ROOT, calls, load, shell, step, steps
+from workflows import COPIED, OURS, ROOT, calls, check_call, load, shell, step, steps
 
 from assay.monitoring.alarm import TRIGGER
 from assay.pipeline import STAGES, TRIGGERS
@@ -24,10 +21,6 @@ IDS = [str(path.relative_to(ROOT)) for path in ALL]
 each = pytest.mark.parametrize("path", ALL, ids=IDS)
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 STRANGER = "github.event.pull_request.head.repo.full_name == github.repository"
-
-
-def flags(function: Any) -> set[str]:
-    return {f"--{name.replace('_', '-')}" for name in inspect.signature(function).parameters if name != "self"}
 
 
 def actionlint() -> list[str]:
@@ -49,6 +42,17 @@ def lint(*command: str | Path) -> str:
 
 def test_actionlint_has_nothing_to_say() -> None:
     assert not lint(*actionlint(), "-no-color", *ALL)
+
+
+def test_the_file_that_the_docs_give_is_sound(tmp_path: Path) -> None:
+    (sample,) = re.findall(
+        r"^```yaml\n(name: .*?)^```", (ROOT / "docs/github-actions.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "assay.yml").write_text(sample.replace("COMMIT", "0" * 40))
+    assert not lint(*actionlint(), "-no-color", tmp_path / "assay.yml")
+    jobs, called = load(tmp_path / "assay.yml")["jobs"], load(OURS["stages"])["on"]["workflow_call"]
+    assert set(jobs["stages"]["with"]) <= set(called["inputs"])
+    assert set(jobs["stages"]["secrets"]) <= set(called["secrets"])
 
 
 def test_zizmor_has_nothing_to_say() -> None:
@@ -108,16 +112,6 @@ def test_a_pull_requests_stages_change_nothing_outside() -> None:
 def test_every_dagger_call_is_one_that_the_module_understands(path: Path) -> None:
     for words in (words for found in steps(path) for words in calls(found.get("run", ""))):
         check_call(words)
-
-
-def check_call(words: list[str]) -> None:
-    """Constructor's flags, a function, its flags, then what Dagger itself knows."""
-    names = [word.partition("=")[0] for word in words]
-    place = next(number for number, name in enumerate(names) if not name.startswith("-"))
-    function = "package_stage" if names[place] == "package" else names[place].replace("-", "_")
-    own = [name for name in names[place + 1 :] if name.startswith("-") and name not in {"--path", "--ports", "-o"}]
-    assert set(names[:place]) <= flags(Assay), f"unknown to the constructor: {set(names[:place]) - flags(Assay)}"
-    assert set(own) <= flags(getattr(Assay, function)), words
 
 
 def test_each_wrapper_is_one_call() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from assay_ci.main import Assay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,20 @@ def calls(text: str) -> list[list[str]]:
     given = re.sub(r"\$\{\w+:\+([^}]*)\}", r"\1", re.sub(r"\\\n|\n +(?=[\"$-])", " ", text))
     lines = [line.partition(" #")[0].split() for line in given.splitlines()]
     return [words[words.index("call") + 1 :] for words in lines if "dagger" in words[:3] and "call" in words]
+
+
+def _flags(function: Any) -> set[str]:
+    return {f"--{name.replace('_', '-')}" for name in inspect.signature(function).parameters if name != "self"}
+
+
+def check_call(words: list[str]) -> None:
+    """Constructor's flags, a function, its flags, then what Dagger itself knows."""
+    names = [word.partition("=")[0] for word in words]
+    place = next(number for number, name in enumerate(names) if not name.startswith("-"))
+    function = "package_stage" if names[place] == "package" else names[place].replace("-", "_")
+    own = [name for name in names[place + 1 :] if name.startswith("-") and name not in {"--path", "--ports", "-o"}]
+    assert set(names[:place]) <= _flags(Assay), f"unknown to the constructor: {set(names[:place]) - _flags(Assay)}"
+    assert set(own) <= _flags(getattr(Assay, function)), words
 
 
 def shell(script: str, folder: Path, environment: Mapping[str, str], **programs: str) -> str:
