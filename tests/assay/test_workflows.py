@@ -119,6 +119,13 @@ def test_each_wrapper_is_one_call() -> None:
     assert {name: len(words) for name, words in found.items() if words} == {"stages": 1, "monitor": 1}
 
 
+def test_what_others_get_is_what_we_run() -> None:
+    for path in COPIED:
+        for name, ours in (("dagger call", OURS["stages"]), ("comment", OURS["comment"])):
+            theirs = re.sub(r"\$\{MODULE:[^}]*\}", "$MODULE", step(path, name)["run"])
+            assert theirs == step(ours, name)["run"], f"{path}: {name}"
+
+
 def test_the_engine_is_the_one_that_the_module_is_for() -> None:
     wanted = json.loads((ROOT / "dagger.json").read_text())["engineVersion"].removeprefix("v")
     versions = [s["with"]["version"] for p in ALL for s in steps(p) if "dagger-for-github" in s.get("uses", "")]
@@ -157,6 +164,7 @@ def test_what_is_not_set_is_not_passed(tmp_path: Path, name: str) -> None:
     nothing = dict.fromkeys([*called["env"], "GITHUB_SHA", "GITHUB_ACTOR"], "") | {"MODULE": "."}
     words = shell(called["run"], tmp_path, nothing, dagger=SAYS).splitlines()
     assert not [word for word in words if "://" in word]
+    assert "" not in words
     assert not [word for word in words if word.startswith(("--registry", "--tracking", "--signing"))]
 
 
@@ -168,6 +176,7 @@ def test_secrets_are_named_and_values_stay_whole(tmp_path: Path) -> None:
     words = shell(called["run"], tmp_path, hostile, dagger=SAYS).splitlines()
     assert not (tmp_path / "pwned").exists()
     assert f"--registry={hostile['REGISTRY']}" in words
+    assert set(hostile["SETTINGS"].split()) <= set(words), "whole settings, and no file's name in place of *"
     assert f"--trigger={hostile['TRIGGER']}" in words
     for name in (name for name, value in called["env"].items() if "secrets." in value):
         assert sum(word.endswith(f"=env://{name}") for word in words) == 1

@@ -41,7 +41,7 @@ def step(path: Path, name: str) -> dict[str, Any]:
 
 def calls(text: str) -> list[list[str]]:
     """The words of each `dagger call` in a shell script, optional ones as if they were all given."""
-    given = re.sub(r"\$\{\w+:\+([^}]*)\}", r"\1", re.sub(r"\\\n|\n +(?=[\"$-])", " ", text))
+    given = re.sub(r"\$\{\w+:\+([^}]*)\}", r"\1", re.sub(r"\\\n|\"\$\{\w+\[@\]\}\"", " ", text))
     lines = [line.partition(" #")[0].split() for line in given.splitlines()]
     return [words[words.index("call") + 1 :] for words in lines if "dagger" in words[:3] and "call" in words]
 
