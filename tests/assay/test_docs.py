@@ -102,6 +102,12 @@ def test_settings_are_ones_that_assay_takes(name: str) -> None:
         assert problems == [], f"{name}:\n{block}"
 
 
+def test_variables_are_ones_that_something_reads() -> None:
+    readers = [*(ROOT / "src").rglob("*.py"), *(ROOT / "ci/src").rglob("*.py"), *(ROOT / ".github").rglob("*.yml")]
+    known = {word for path in readers for word in re.findall(r"ASSAY_\w+", path.read_text(encoding="utf-8"))}
+    assert {word for name in PAGES for word in re.findall(r"ASSAY_\w+", text(name))} <= known
+
+
 @each
 def test_commands_and_their_flags_exist(name: str) -> None:
     for command in commands(name):
