@@ -73,7 +73,7 @@ def test_credentials_that_may_not(place: Place, monkeypatch: pytest.MonkeyPatch,
     place.serves(1)
 
 
-# as docs/kubernetes.md names them
+# as README.md names them
 RIGHTS = {
     "get,list,create,patch,update,delete": "deployments,services,poddisruptionbudgets,leases,pods",
     "get,list": "endpointslices,events",
