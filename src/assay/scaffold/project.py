@@ -1,0 +1,177 @@
+"""Makes a project from a data file: looks, guesses, trains once, and writes all files or none."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay import values
+from assay.config import Config
+from assay.data.reading.sources import open_source
+from assay.data.rules.propose import propose
+from assay.errors import ConfigError
+from assay.scaffold import code, placing
+from assay.scaffold.looking import look
+from assay.scaffold.roles import roles_of
+from assay.scaffold.settings import pyproject
+from assay.scaffold.target import goal_of
+from assay.scaffold.trial import first_training, splits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from assay.config import Data
+    from assay.data.rules.propose import Proposal
+    from assay.scaffold.roles import Roles
+    from assay.scaffold.target import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asks for; None where it is to be guessed.
+
+    Attributes:
+        data: A file, a folder or an address.
+        target: Column to predict.
+        task: classification or regression.
+        name: Name of the model.
+        kind: Kind of the model.
+        force: Files that are there are moved aside.
+    """
+
+    data: str
+    target: str | None = None
+    task: Task | None = None
+    name: str | None = None
+    kind: str = "boosting"
+    force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What was made.
+
+    Attributes:
+        root: The project's folder.
+        files: The files, relative to it.
+        kept: Those that were there and were left as they are.
+        guesses: What was found out: fact, value and how.
+        notes: What a person should look at.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    kept: tuple[str, ...]
+    guesses: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+
+
+def make_project(root: Path, wanted: Wanted) -> Made:
+    """Scaffold a project in `root`.
+
+    Raises:
+        AssayError: The data cannot be used, something cannot be guessed, or files are in the way.
+    """
+    name = wanted.name or _name_of(root)
+    package = _package_of(name)
+    if not wanted.force:
+        placing.check(root, _paths(package))
+    with tempfile.TemporaryDirectory(prefix="assay-init-") as scratch:
+        found = placing.find_data(root, wanted.data, Path(scratch))
+        looked = look(found.local, wanted.data)
+        goal = goal_of(looked.frame, wanted.data, wanted.target, wanted.task)
+        data = replace(looked.data, path=found.path, target=goal.target, task=goal.task, positive=goal.positive)
+        config = Config(name=name, model=f"{package}.model:build", data=data)
+        filled = _filled(config, found.local, looked.frame, wanted.kind, Path(scratch))
+        files = {path: filled.texts[path] for path in _paths(package)}
+        written, kept = placing.place(root, files, found.copied)
+    notes = (*looked.notes, *filled.notes, *found.notes)
+    return Made(root=root, files=written, kept=kept, guesses=(*goal.why, *filled.guesses), notes=notes)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    texts: dict[str, str]
+    guesses: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+
+
+def _filled(config: Config, local: Path, frame: pd.DataFrame, kind: str, scratch: Path) -> _Filled:
+    """All files of the project, as texts."""
+    proposal = _proposal(config, local)
+    roles = roles_of(frame, config.data.target, proposal, regression=config.data.task == "regression")
+    roles, split = _splitting(frame, config.data, roles)
+    if not roles.features:
+        what = "no column is left that the model could learn from"
+        told = "; ".join(f"{name}: {why}" for name, why in roles.excluded.items())
+        raise ConfigError(what, where=told, next="name another column with --target, or add features to the data")
+    excluded = tuple(roles.excluded)
+    data = replace(config.data, time=roles.time, group=roles.group, exclude=excluded)
+    params = code.params_of(kind, data.task, round(proposal.rows * (1 - float(data.holdout))))
+    config = replace(config, data=data, params=params)
+    package = str(config.model).partition(".")[0]
+    model = code.model_py(kind, data.task, roles)
+    (scratch / "model.py").write_text(model, encoding="utf-8")
+    trial = first_training(frame, config, roles, scratch / "model.py", scratch)
+    notes = (f"the first training reached {trial.weak}; the gate model.skill will say no",) if trial.weak else ()
+    review = tuple(f"{name} is left out: {why}" for name, why in roles.excluded.items())
+    texts = {
+        f"src/{package}/model.py": model,
+        **code.tests(package, config, roles, frame),
+        **code.other(config, package),
+    }
+    texts["pyproject.toml"] = pyproject(config, roles, proposal, trial)
+    reached = ", ".join(f"{limit.metric} {limit.reached:.4g}" for limit in trial.limits)
+    guesses = (
+        ("features", f"{len(roles.numbers)} numbers, {len(roles.categories)} categories", f"{len(excluded)} left out"),
+        ("holdout", f"{data.holdout:.0%} of the rows", split),
+        ("model", kind, f"a first training reached {reached}" if reached else "a first training"),
+    )
+    return _Filled(texts, guesses, (*review, *notes))
+
+
+def _proposal(config: Config, local: Path) -> Proposal:
+    # the same rules for the whole of the data, of which the guesses saw the first rows
+    source = open_source(replace(config, data=replace(config.data, path=str(local.resolve()))), local, None)
+    return propose(source.chunks())
+
+
+def _splitting(frame: pd.DataFrame, data: Data, roles: Roles) -> tuple[Roles, str]:
+    """How rows are held out: by time or by group where the data has such a column and it can be done."""
+    chosen = roles.time or roles.group
+    if chosen is None:
+        return roles, "by chance"
+    why = splits(frame, replace(data, time=roles.time, group=roles.group))
+    if not why:
+        return roles, f"the newest, by {roles.time}" if roles.time else f"whole groups, by {roles.group}"
+    told = roles.excluded | ({roles.group: f"names whom a row is about; as group, {why}"} if roles.group else {})
+    return replace(roles, time=None, group=None, excluded=told), f"by chance; by {chosen}, {why}"
+
+
+def _paths(package: str) -> tuple[str, ...]:
+    tests = ("tests/unit/test_model.py", "tests/model/test_model.py", "tests/smoke/test_endpoint.py")
+    source = (f"src/{package}/__init__.py", f"src/{package}/model.py")
+    return ("pyproject.toml", *source, *tests, ".github/workflows/assay.yml", ".gitignore", "README.md")
+
+
+def _name_of(root: Path) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", root.resolve().name.lower()).strip("-").lstrip("0123456789-")[:60]
+    return name or "model"
+
+
+def _package_of(name: str) -> str:
+    if allowed := values.name(name):
+        raise ConfigError(f'"{name}" is no name for a model', where="--name", allowed=allowed)
+    package = name.replace("-", "_").rstrip("_")
+    taken = keyword.iskeyword(package) or package in sys.stdlib_module_names or _installed(package)
+    return f"{package}_model" if taken else package
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
