@@ -40,8 +40,12 @@ def _init(arguments: argparse.Namespace) -> int:
         kind=arguments.model,
         force=arguments.force,
     )
-    sys.stdout.write(_told(make_project(arguments.project, wanted)))
+    sys.stdout.write(_told(make_project(arguments.project, wanted, _tell)))
     return Exit.PASSED
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text} ...\n")
 
 
 def _told(made: Made) -> str:

@@ -1,4 +1,4 @@
-"""Finds out how data files are written, so that nobody has to say it: delimiter, encoding, marks for what is missing."""
+"""Finds out how data files are written, so that nobody has to say: delimiter, encoding, marks for what is missing."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ from assay.scaffold.target import goal_of
 from assay.scaffold.trial import first_training, splits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from assay.config import Data
@@ -72,8 +74,13 @@ class Made:
     notes: tuple[str, ...]
 
 
-def make_project(root: Path, wanted: Wanted) -> Made:
+def make_project(root: Path, wanted: Wanted, tell: Callable[[str], None]) -> Made:
     """Scaffold a project in `root`.
+
+    Args:
+        root: The project's folder; made if missing.
+        wanted: What the user asks for.
+        tell: Told what goes on, as it takes some seconds.
 
     Raises:
         AssayError: The data cannot be used, something cannot be guessed, or files are in the way.
@@ -83,11 +90,13 @@ def make_project(root: Path, wanted: Wanted) -> Made:
     if not wanted.force:
         placing.check(root, _paths(package))
     with tempfile.TemporaryDirectory(prefix="assay-init-") as scratch:
+        tell(f"looking at {wanted.data.partition('?')[0]}")
         found = placing.find_data(root, wanted.data, Path(scratch))
         looked = look(found.local, wanted.data)
         goal = goal_of(looked.frame, wanted.data, wanted.target, wanted.task)
         data = replace(looked.data, path=found.path, target=goal.target, task=goal.task, positive=goal.positive)
         config = Config(name=name, model=f"{package}.model:build", data=data)
+        tell(f"training once to set the limits, on {len(looked.frame):,} rows of {looked.frame.shape[1]} columns")
         filled = _filled(config, found.local, looked.frame, wanted.kind, Path(scratch))
         files = {path: filled.texts[path] for path in _paths(package)}
         written, kept = placing.place(root, files, found.copied)

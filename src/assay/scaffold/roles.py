@@ -89,8 +89,11 @@ def _useless(name: str, column: pd.Series[Any], proposal: Proposal) -> str:
     unique = different == len(column)
     if proposal.schema[name].unique or (unique and (_ID.search(name) or _ID.search(name.lower()))):
         return "a value of its own in each row: it names a row, and tells nothing about the next"
-    if not _is_text(column):
-        return ""
+    return _useless_text(known) if _is_text(column) else ""
+
+
+def _useless_text(known: pd.Series[Any]) -> str:
+    different = known.nunique()
     if known.astype(str).str.fullmatch(_FOREIGN_DATE.pattern).mean() > _FREE:
         return "dates that are not written as 2026-01-31, so nothing can be told of them"
     if different > _MANY_TEXTS and different > _FREE * len(known):
