@@ -17,7 +17,6 @@ import pytest
 from assay.cli import main
 from assay.context import Context
 from assay.errors import AssayError, ConfigError
-from assay.graph import Stage
 from assay.pipeline import GRAPH
 from assay.project import load_project
 from assay.scaffold.project import Wanted, make_project
@@ -81,15 +80,16 @@ def test_two_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "task"), [("boosting", "classification"), ("linear", "regression")])
 def test_what_is_written_passes_code_test(tmp_path: Path, kind: str, task: str) -> None:
     """Its tests, ruff with the project's own rules, mypy, and the coverage that its gate asks for."""
-    frame = flowers() if task == "classification" else flowers().drop(columns="bought")[["kind", "width", "Länge in cm"]]
+    frame = (
+        flowers() if task == "classification" else flowers().drop(columns="bought")[["kind", "width", "Länge in cm"]]
+    )
     done = make(tmp_path, write(frame, tmp_path), kind=kind)
     assert done.guesses["task"] == task
     outputs = tmp_path / "out"
     outputs.mkdir()
     project = load_project(done.root)
-    stage: Stage = GRAPH.stage("code-test")
     context = Context(
-        stage=stage,
+        stage=GRAPH.stage("code-test"),
         config=project.config,
         project=done.root,
         inputs=tmp_path,
@@ -137,7 +137,9 @@ def test_a_date_holds_the_newest_rows_out(tmp_path: Path) -> None:
 
 
 def test_a_date_by_which_one_side_has_but_one_label_does_not(tmp_path: Path) -> None:
-    frame = flowers().sort_values("bought").assign(created=pd.date_range("2024-01-01", periods=COUNT).strftime("%Y-%m-%d"))
+    frame = (
+        flowers().sort_values("bought").assign(created=pd.date_range("2024-01-01", periods=COUNT).strftime("%Y-%m-%d"))
+    )
     done = make(tmp_path, write(frame, tmp_path), target="bought")
     assert "time" not in done.table["data"]
     assert excluded(done) == {"created"}
@@ -263,7 +265,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_another_file_in_the_place_of_the_data(tmp_path: Path) -> None:
     write(flowers().head(60), tmp_path / "shop/data")
-    with pytest.raises(ConfigError, match="another data/flowers.csv already"):
+    with pytest.raises(ConfigError, match=r"another data/flowers\.csv already"):
         make(tmp_path, write(flowers(), tmp_path), force=True)
 
 

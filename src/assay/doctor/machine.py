@@ -17,7 +17,7 @@ from assay.doctor.examination import Finding, fail, ok, warn
 from assay.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from assay.project import Project
 
@@ -40,33 +40,45 @@ def python() -> Iterator[Finding]:
 def packages(project: Project) -> Iterator[Finding]:
     """Whether what the stages need is installed, as their locks say."""
     installed = {_normal(found.name): found.version for found in metadata.distributions() if found.name}
-    locks: dict[str, list[str]] = {}
+    files: dict[Path, list[str]] = {}
     for step in make_plan(project).steps:
         if step.requirements:
-            locks.setdefault(step.requirements, []).append(step.stage)
-    found = [finding for lock, stages in locks.items() for finding in _lock(lock, stages, installed)]
-    yield from found or [ok("packages", f"as the locks of {len(locks)} kinds of stages say")]
+            files.setdefault(toolkit_file(f"requirements/{step.requirements}.lock"), []).append(step.stage)
+    own = project.config.requirements
+    # what the project pins itself counts for it more than what Assay was tried with
+    exempt = _pinned(project.root / own, installed).keys() if own else ()
+    found = [one for file, stages in files.items() for one in _lock(file, ", ".join(stages), installed, exempt)]
+    found += _lock(project.root / own, own, installed, ()) if own else []
+    also = f", and {own}" if own else ""
+    yield from found or [ok("packages", f"as the locks of {len(files)} kinds of stages say{also}")]
 
 
-def _lock(name: str, stages: list[str], installed: dict[str, str]) -> Iterator[Finding]:
-    file = toolkit_file(f"requirements/{name}.lock")
+def _lock(file: Path, who: str, installed: dict[str, str], exempt: Container[str]) -> Iterator[Finding]:
     if not file.is_file():
-        yield warn("packages", f"{file} is not there", "install Assay anew")
+        yield fail(f"packages: {who}", f"{file} is not there", "put it there, or install Assay anew")
         return
-    pinned: dict[str, set[str]] = {}
-    for package, version, marker in _PINNED.findall(file.read_text(encoding="utf-8")):
-        # what only some machines need may be missing here
-        if ";" not in marker or _normal(package) in installed:
-            pinned.setdefault(_normal(package), set()).add(version)
+    pinned = _pinned(file, installed)
     missing = [package for package in pinned if package not in installed]
     others = [
-        f"{p} {installed[p]}" for p, versions in pinned.items() if p not in missing and installed[p] not in versions
+        f"{package} {installed[package]}, not {' or '.join(sorted(versions))}"
+        for package, versions in pinned.items()
+        if package not in missing and package not in exempt and installed[package] not in versions
     ]
-    where, then = f"packages: {', '.join(stages)}", f"pip install -r {_short(file)}"
+    where, then = f"packages: {who}", f"pip install -r {_short(file)}"
     if missing:
         yield fail(where, f"not installed: {_some(missing)}", then)
     elif others:
-        yield warn(where, f"others than locked: {_some(others)}", f"{then}, for the same results as elsewhere")
+        yield warn(where, _some(others), f"{then}, for the same results as elsewhere")
+
+
+def _pinned(file: Path, installed: Container[str]) -> dict[str, set[str]]:
+    """Versions by package, as a requirements file pins them; what only other machines need is left out."""
+    pinned: dict[str, set[str]] = {}
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    for package, version, marker in _PINNED.findall(text):
+        if ";" not in marker or _normal(package) in installed:
+            pinned.setdefault(_normal(package), set()).add(version)
+    return pinned
 
 
 def disk(root: Path) -> Iterator[Finding]:

@@ -93,13 +93,10 @@ def _answers(host: str) -> str:
     """Why no engine answers at `host`; empty where one does."""
     address = urlsplit(host)
     try:
-        if address.scheme == "unix":
-            channel = socket.socket(socket.AF_UNIX)
+        with socket.socket(socket.AF_UNIX if address.scheme == "unix" else socket.AF_INET) as channel:
             channel.settimeout(_SECONDS)
-            channel.connect(host.removeprefix("unix://"))
-        else:
-            channel = socket.create_connection((address.hostname or "", address.port or 0), timeout=_SECONDS)
-        with channel:
+            path = host.removeprefix("unix://")
+            channel.connect(path if address.scheme == "unix" else (address.hostname or "", address.port or 0))
             # a socket that is listened at is not yet an engine: it has to speak HTTP/2, as gRPC does
             channel.sendall(_PREFACE)
             said = channel.recv(9)
