@@ -142,7 +142,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_disk_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type(shutil.disk_usage(tmp_path))
     for free, health in ((10**8, "fail"), (2 * 2**30, "warn"), (2**35, "ok")):
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _, free=free: usage(2**40, 0, free))
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: usage(2**40, 0, free))
         assert only(machine.disk(tmp_path)).health == health
     meminfo, limit = tmp_path / "meminfo", tmp_path / "memory.max"
     monkeypatch.setattr(machine, "_MEMORY", meminfo)
@@ -156,7 +156,7 @@ def test_disk_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project(tmp_path, MINIMAL + "\n[tool.assay.resources.train]\ngpu = true\n")
-    monkeypatch.setattr(machine.gpu, "missing", lambda: "there is none")
+    monkeypatch.setattr("assay.gpu.missing", lambda: "there is none")
     one = found(tmp_path, "gpu")
     assert (one.health, one.code) == ("fail", 2)
     assert "train asks for one, and there is none" in one.found

@@ -182,7 +182,7 @@ def test_the_commands(ran: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     assert capsys.readouterr().out == f"{page}\n"
     shown: list[str] = []
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address) or True)
+    monkeypatch.setattr("webbrowser.open", lambda address: not shown.append(address))  # type: ignore[func-returns-value]
     assert main(["open", "--run", RUN, *project_option]) == 0
     assert (capsys.readouterr().out, shown) == (f"opened {page}\n", [page.as_uri()])
     assert main(["open", "--run", "2026", *project_option]) == 2

@@ -19,9 +19,11 @@ from assay.context import Context
 from assay.errors import AssayError, ConfigError
 from assay.pipeline import GRAPH
 from assay.project import load_project
+from assay.scaffold import code
 from assay.scaffold.project import Wanted, make_project
-from assay.scaffold.roles import roles_of
+from assay.scaffold.roles import Roles, roles_of
 from assay.scaffold.target import goal_of
+from assay.scaffold.trial import _build
 from assay.stages import code_test
 
 COUNT = 240
@@ -304,6 +306,23 @@ def test_the_task(values: Any, task: str) -> None:
     assert goal_of(frame, "f.csv", None, None).task == task
 
 
+@pytest.mark.parametrize("kind", code.KINDS)
+def test_the_model_takes_truth_values_whole_numbers_and_gaps(kind: str, tmp_path: Path) -> None:
+    frame = flowers().assign(
+        flag=np.arange(COUNT) % 2 == 0,
+        maybe=pd.array([True, None, False] * (COUNT // 3), dtype="boolean"),
+        count=pd.array([1, None, 3] * (COUNT // 3), dtype="Int64"),
+    )
+    roles = Roles(("width", "flag", "maybe", "count"), ("kind",), {})
+    (tmp_path / "model.py").write_text(code.model_py(kind, "classification", roles), encoding="utf-8")
+    model = _build(tmp_path / "model.py")(code.params_of(kind, "classification", COUNT))
+    x = frame[list(roles.features)]
+    model.fit(x, frame["bought"])
+    for name in roles.features:
+        empty = pd.Series([None] * COUNT, dtype="str" if name == "kind" else object)
+        assert len(model.predict(x.assign(**{name: empty}))) == COUNT
+
+
 def test_only_one_date_can_be_the_time() -> None:
     from assay.data.rules.propose import propose
 
@@ -323,3 +342,11 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"assay run --project {tmp_path / 'shop'}" in out
     assert main(["init", str(data), "--project", str(tmp_path / "shop")]) == 2
     assert "already there: pyproject.toml" in capsys.readouterr().err
+
+
+def test_an_address_with_a_password_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "https://ada:hunter2@example.com/rows.csv"
+    assert main(["init", address, "--project", str(tmp_path / "shop")]) == 2
+    said = "".join(capsys.readouterr())
+    assert "would get into pyproject.toml" in said
+    assert "hunter2" not in said

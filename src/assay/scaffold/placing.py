@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay import values
+from assay.data.fetching.credentials import shown
 from assay.errors import ArtifactError, ConfigError
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ def find_data(root: Path, data: str, scratch: Path) -> Found:
         AssayError: It cannot be read, or another file is in its place.
     """
     if "://" in data:
+        if allowed := values.no_credentials(data):
+            what = "the address holds a password or a signature, which would get into pyproject.toml"
+            raise ConfigError(what, where=shown(data), allowed=allowed)
         return Found(_fetched(data, scratch), data)
     local = Path(data).expanduser()
     if not local.exists():

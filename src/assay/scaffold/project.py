@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from assay import values
 from assay.config import Config
+from assay.data.fetching.credentials import shown
 from assay.data.reading.sources import open_source
 from assay.data.rules.propose import propose
 from assay.errors import ConfigError
@@ -90,7 +91,7 @@ def make_project(root: Path, wanted: Wanted, tell: Callable[[str], None]) -> Mad
     if not wanted.force:
         placing.check(root, _paths(package))
     with tempfile.TemporaryDirectory(prefix="assay-init-") as scratch:
-        tell(f"looking at {wanted.data.partition('?')[0]}")
+        tell(f"looking at {shown(wanted.data)}")
         found = placing.find_data(root, wanted.data, Path(scratch))
         looked = look(found.local, wanted.data)
         goal = goal_of(looked.frame, wanted.data, wanted.target, wanted.task)
