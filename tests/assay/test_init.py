@@ -245,6 +245,12 @@ def test_a_file_without_names(tmp_path: Path) -> None:
         make(tmp_path, write(flowers(), tmp_path, header=False))
 
 
+def test_what_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(bytes(range(256)))
+    with pytest.raises(AssayError, match="no text in UTF-8"):
+        make(tmp_path, tmp_path / "a.csv")
+
+
 def test_no_such_data(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no"):
         make(tmp_path, tmp_path / "nothing.csv")

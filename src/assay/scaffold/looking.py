@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -73,7 +74,7 @@ def _first_rows(files: Files, data: Data) -> pd.DataFrame:
 
 def _text(files: Files, data: Data) -> tuple[Data, tuple[str, ...]]:
     raw = files.all[0].read()
-    encoding = _encoding(raw)
+    encoding = _encoding(raw, files.all[0].name)
     text = raw.decode(encoding, errors="replace").removeprefix("\ufeff")
     delimiter = _delimiter(text)
     _check_names(text, delimiter, files.all[0].name)
@@ -92,14 +93,14 @@ def _text(files: Files, data: Data) -> tuple[Data, tuple[str, ...]]:
     return replace(data, csv=settings, missing=missing, schema={name: Column(type="str") for name in mixed}), notes
 
 
-def _encoding(raw: bytes) -> str:
+def _encoding(raw: bytes, name: str) -> str:
     if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+    for encoding in ("utf-8", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):
+            raw.decode(encoding)
+            return encoding
+    raise ProjectError(f"{name} is no text in UTF-8 or Windows-1252", name, "CSV, JSON Lines or Parquet, named so")
 
 
 def _delimiter(text: str) -> str:

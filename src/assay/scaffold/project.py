@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay.data.rules.propose import Proposal
     from assay.scaffold.roles import Roles
     from assay.scaffold.target import Task
+    from assay.scaffold.trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,33 +118,39 @@ def _filled(config: Config, local: Path, frame: pd.DataFrame, kind: str, scratch
     proposal = _proposal(config, local)
     roles = roles_of(frame, config.data.target, proposal, regression=config.data.task == "regression")
     roles, split = _splitting(frame, config.data, roles)
-    if not roles.features:
-        what = "no column is left that the model could learn from"
-        told = "; ".join(f"{name}: {why}" for name, why in roles.excluded.items())
-        raise ConfigError(what, where=told, next="name another column with --target, or add features to the data")
-    excluded = tuple(roles.excluded)
-    data = replace(config.data, time=roles.time, group=roles.group, exclude=excluded)
+    _check_features(roles)
+    data = replace(config.data, time=roles.time, group=roles.group, exclude=tuple(roles.excluded))
     params = code.params_of(kind, data.task, round(proposal.rows * (1 - float(data.holdout))))
     config = replace(config, data=data, params=params)
+    model = scratch / "model.py"
+    model.write_text(code.model_py(kind, data.task, roles), encoding="utf-8")
+    trial = first_training(frame, config, roles, model, scratch)
     package = str(config.model).partition(".")[0]
-    model = code.model_py(kind, data.task, roles)
-    (scratch / "model.py").write_text(model, encoding="utf-8")
-    trial = first_training(frame, config, roles, scratch / "model.py", scratch)
-    notes = (f"the first training reached {trial.weak}; the gate model.skill will say no",) if trial.weak else ()
-    review = tuple(f"{name} is left out: {why}" for name, why in roles.excluded.items())
-    texts = {
-        f"src/{package}/model.py": model,
-        **code.tests(package, config, roles, frame),
-        **code.other(config, package),
-    }
-    texts["pyproject.toml"] = pyproject(config, roles, proposal, trial)
+    texts = {f"src/{package}/model.py": model.read_text(encoding="utf-8"), **code.other(config, package)}
+    texts |= {**code.tests(package, config, roles, frame), "pyproject.toml": pyproject(config, roles, proposal, trial)}
+    return _Filled(texts, _guesses(roles, trial, split, kind), _notes(roles, trial))
+
+
+def _check_features(roles: Roles) -> None:
+    if not roles.features:
+        told = "; ".join(f"{name}: {why}" for name, why in roles.excluded.items())
+        then = "name another column with --target, or add features to the data"
+        raise ConfigError("no column is left that the model could learn from", where=told, next=then)
+
+
+def _guesses(roles: Roles, trial: Trial, split: str, kind: str) -> tuple[tuple[str, str, str], ...]:
     reached = ", ".join(f"{limit.metric} {limit.reached:.4g}" for limit in trial.limits)
-    guesses = (
-        ("features", f"{len(roles.numbers)} numbers, {len(roles.categories)} categories", f"{len(excluded)} left out"),
-        ("holdout", f"{data.holdout:.0%} of the rows", split),
-        ("model", kind, f"a first training reached {reached}" if reached else "a first training"),
+    count = f"{len(roles.numbers)} numbers, {len(roles.categories)} categories"
+    return (
+        ("features", count, f"{len(roles.excluded)} left out"),
+        ("holdout", f"{trial.rows[1]} of {sum(trial.rows)} rows", split),
+        ("model", kind, f"a first training reached {reached}" if reached else "as asked for"),
     )
-    return _Filled(texts, guesses, (*review, *notes))
+
+
+def _notes(roles: Roles, trial: Trial) -> tuple[str, ...]:
+    weak = (f"the first training reached {trial.weak}; the gate model.skill will say no",) if trial.weak else ()
+    return (*(f"{name} is left out: {why}" for name, why in roles.excluded.items()), *weak)
 
 
 def _proposal(config: Config, local: Path) -> Proposal:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from assay.scaffold.roles import Roles
     from assay.scaffold.trial import Limit, Trial
 
+_FEW_ROWS = 125
+_HEAD = (
+    "# Made by `assay init` from the looks of the data: correct what it got wrong, and tighten the limits with time.\n"
+)
+_SCHEMA = ("rules that all rows keep today, with some room for the next ones; `assay schema` proposes them anew",)
 _TOOLS = """
 # ---- tools that code-test runs ----
 
@@ -33,7 +38,7 @@ extend-exclude = [".assay"]
 
 [tool.ruff.lint]
 extend-select = ["ANN", "B", "I", "UP"]
-ignore = ["ANN401"]                # a model is Any: scikit-learn has no types
+ignore = ["ANN401"]    # a model is Any: scikit-learn has no types
 """
 
 
@@ -49,17 +54,13 @@ def pyproject(config: Config, roles: Roles, proposal: Proposal, trial: Trial) ->
         to_toml(proposal.schema, _SCHEMA).rstrip(),
         *_drift(trial),
         "",
-        "[tool.assay.params]              # handed to the model as they are",
+        "[tool.assay.params]    # handed to the model as they are",
         *(f"{name} = {_value(value)}" for name, value in config.params.items()),
         *_gates(proposal.rows, trial),
         *_small(trial),
         *_card(config),
     ]
-    return "\n".join([*_HEAD, "", *lines]) + "\n" + _TOOLS
-
-
-_HEAD = ("# Made by `assay init`. Guesses are marked with how they were made: correct them where they are wrong.",)
-_SCHEMA = ("rules that all rows keep today, with some room for the next ones; `assay schema` proposes them anew",)
+    return "\n".join([_HEAD, *lines]) + "\n" + _TOOLS
 
 
 def _data(config: Config, roles: Roles) -> Iterator[str]:
@@ -83,9 +84,9 @@ def _data(config: Config, roles: Roles) -> Iterator[str]:
         yield f"group = {string(data.group)}    # all rows of one on one side of every split; not a feature"
     if data.time:
         yield f"time = {string(data.time)}    # the newest rows are held out"
-    yield f"holdout = {data.holdout}                     # share of the rows that judges the model"
+    yield f"holdout = {data.holdout}    # share of the rows that judges the model"
     if roles.excluded:
-        yield "exclude = [                       # columns that the model does not get"
+        yield "exclude = [    # columns that the model does not get"
         yield from (f"  {string(name)},  # {_plain(why)}" for name, why in roles.excluded.items())
         yield "]"
 
@@ -124,11 +125,8 @@ def _small(trial: Trial) -> Iterator[str]:
         yield f"min_rows = {max(1, held // 2)}    # {held} holdout rows are all the traffic of a first run"
 
 
-_FEW_ROWS = 125
-
-
 def _card(config: Config) -> Iterator[str]:
-    yield "\n[tool.assay.card]                # what only you know; each stands in the model card"
+    yield "\n[tool.assay.card]    # what only you know; each stands in the model card"
     yield f"# intended_use = {string(f'Predicts {config.data.target}; for whom, and what is done with it?')}"
     yield '# limitations = ""'
     yield '# owners = [""]'
