@@ -27,7 +27,7 @@ lint: .venv/ready
 	PYTHONPATH=src:ci/src $(BIN)/lint-imports --no-logo
 
 bench: .venv/tests       ## how light the runner is, how fast the data stage and the server are, as JSON
-	$(BIN)/python tests/bench/runner.py
+	$(BIN)/python tests/bench/overhead.py
 	$(BIN)/python tests/bench/drift.py
 	$(BIN)/python tests/bench/serving.py
 

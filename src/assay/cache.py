@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 _KEEP = 8
 _LAST = "last.json"
+# what no result depends on
+_AROUND = {"cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"}
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _toolkit() -> dict[Path, str]:
 def _counts(path: Path, module: str) -> bool:
     if path.parts[0] == "stages":
         return path.name in {module, "__init__.py"}
-    return path.parts[0] not in {"cli.py", "local.py", "runner.py", "render", "cache.py", "progress.py", "__main__.py"}
+    return path.parts[0] not in _AROUND
 
 
 def _packages(step: Step, project: Path) -> str:

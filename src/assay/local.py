@@ -35,30 +35,23 @@ USER_VARIABLE = "ASSAY_USER"
 
 
 def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Progress) -> tuple[RunReport, Path]:
-    """Plan and execute a run.
+    """Plan and execute a run; an interrupted one has a report too.
 
     Returns:
         The report and the run's folder, with a folder in it for each stage.
     """
     root = project.resolve()
     plan = make_plan(load_project(root), selection)
-    require(step.stage for step in plan.steps if step.gpu)
     started, clock = _now(), time.monotonic()
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = _run_folder(root, run_id)
-    (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-    commit = commit_of(root)
-    execution = Execution(
-        plan,
-        root,
-        folder,
-        Cache(root / STATE / "cache"),
-        run_id,
-        {COMMIT_VARIABLE: commit, USER_VARIABLE: user()},
-        fresh,
-        progress,
-    )
-    entries = execution.run()
+    with progress:
+        progress.begin(run_id, [step.stage for step in plan.steps])
+        require(step.stage for step in plan.steps if step.gpu)
+        folder = _run_folder(root, run_id)
+        (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        commit = commit_of(root)
+        told = {COMMIT_VARIABLE: commit, USER_VARIABLE: user()}
+        entries = Execution(plan, root, folder, Cache(root / STATE / "cache"), run_id, told, fresh, progress).run()
     run = RunReport(
         id=run_id,
         project=plan.project,
