@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import generate
 import messages
 import pytest
-from workflows import calls, check_call
+from workflows import COPIED, calls, check_call
 
 from assay.cli import _parser
 from assay.config import Config
@@ -103,7 +103,12 @@ def test_settings_are_ones_that_assay_takes(name: str) -> None:
 
 
 def test_variables_are_ones_that_something_reads() -> None:
-    readers = [*(ROOT / "src").rglob("*.py"), *(ROOT / "ci/src").rglob("*.py"), *(ROOT / ".github").rglob("*.yml")]
+    readers = [
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "ci/src").rglob("*.py"),
+        *(ROOT / ".github").rglob("*.yml"),
+        *COPIED,
+    ]
     known = {word for path in readers for word in re.findall(r"ASSAY_\w+", path.read_text(encoding="utf-8"))}
     assert {word for name in PAGES for word in re.findall(r"ASSAY_\w+", text(name))} <= known
 
