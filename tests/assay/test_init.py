@@ -277,6 +277,33 @@ def test_another_file_in_the_place_of_the_data(tmp_path: Path) -> None:
         make(tmp_path, write(flowers(), tmp_path), force=True)
 
 
+def test_infinite_values_and_categories_without_rows(tmp_path: Path) -> None:
+    frame = flowers().assign(ratio=np.where(np.arange(COUNT) % 50 == 0, np.inf, np.arange(COUNT) / 7))
+    frame["bought"] = pd.Categorical(frame["bought"], categories=["yes", "no", "perhaps"])
+    frame.to_parquet(tmp_path / "flowers.parquet")
+    done = make(tmp_path, tmp_path / "flowers.parquet", target="bought")
+    assert done.table["data"]["positive"] == "yes"
+    assert "5 infinite values" in done.notes[0]
+
+
+def test_values_that_are_neither_numbers_nor_texts(tmp_path: Path) -> None:
+    frame = flowers().assign(took=pd.to_timedelta(np.arange(COUNT) % 5, unit="h"))
+    frame.to_parquet(tmp_path / "flowers.parquet")
+    done = make(tmp_path, tmp_path / "flowers.parquet", target="bought")
+    assert excluded(done) == {"took"}
+
+
+def test_a_training_that_fails_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Path) -> None:
+        raise ValueError("no such thing")
+
+    monkeypatch.setattr("assay.scaffold.trial._build", broken)
+    with pytest.raises(AssayError, match="a first training on this data failed: ValueError: no such thing") as error:
+        make(tmp_path, write(flowers(), tmp_path))
+    assert "--model" in error.value.next
+    assert not (tmp_path / "shop").exists()
+
+
 def test_what_was_begun_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, rename = write(flowers(), tmp_path), Path.rename
 

@@ -27,4 +27,4 @@ def test_a_regression_with_packages_of_its_own(tmp_path: Path) -> None:
     # the image is made of the project's pins, not of ours
     bom = json.loads((out / "package/sbom.cdx.json").read_text())
     versions = {part["name"]: part.get("version") for part in bom["components"]}
-    assert (versions["xgboost-cpu"], versions["numpy"], versions["scipy"]) == ("3.1.3", "2.3.5", "1.16.3")
+    assert (versions["xgboost-cpu"], versions["numpy"], versions["scipy"]) == ("3.2.0", "2.3.5", "1.16.3")

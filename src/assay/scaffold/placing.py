@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from assay import values
 from assay.data.fetching.credentials import shown
-from assay.errors import ArtifactError, ConfigError
+from assay.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -124,26 +124,20 @@ def place(
         What was written, and what was there and left as it is.
 
     Raises:
-        ArtifactError: Something cannot be written; then nothing is.
+        OSError: Something cannot be written; then nothing is.
     """
     kept = tuple(path for path in files if path in OPTIONAL and (root / path).exists())
     wanted = {path: text for path, text in files.items() if path not in kept}
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".assay-init-", dir=root) as folder, _undone() as steps:
-            staged = Path(folder)
-            for number, text in enumerate(wanted.values()):
-                (staged / str(number)).write_text(text, encoding="utf-8")
-            if copied and not copied[1].exists():
-                _copy(copied[0], staged / "data")
-                _move(staged / "data", copied[1], steps)
-            for number, path in enumerate(wanted):
-                _move(staged / str(number), root / path, steps)
-    except OSError as error:
-        what = f"the project cannot be written: {error.strerror or error}"
-        raise ArtifactError(
-            what, where=str(error.filename or root), next="nothing was left; mend it and try again"
-        ) from None
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".assay-init-", dir=root) as folder, _undone() as steps:
+        staged = Path(folder)
+        for number, text in enumerate(wanted.values()):
+            (staged / str(number)).write_text(text, encoding="utf-8")
+        if copied and not copied[1].exists():
+            _copy(copied[0], staged / "data")
+            _move(staged / "data", copied[1], steps)
+        for number, path in enumerate(wanted):
+            _move(staged / str(number), root / path, steps)
     return tuple(wanted) + ((str(copied[1].relative_to(root.resolve())),) if copied else ()), kept
 
 

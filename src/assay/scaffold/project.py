@@ -16,7 +16,7 @@ from assay.config import Config
 from assay.data.fetching.credentials import shown
 from assay.data.reading.sources import open_source
 from assay.data.rules.propose import propose
-from assay.errors import ConfigError
+from assay.errors import ArtifactError, ConfigError
 from assay.scaffold import code, placing
 from assay.scaffold.looking import look
 from assay.scaffold.roles import roles_of
@@ -91,6 +91,14 @@ def make_project(root: Path, wanted: Wanted, tell: Callable[[str], None]) -> Mad
     package = _package_of(name)
     if not wanted.force:
         placing.check(root, _paths(package))
+    try:
+        return _make(root, wanted, name, package, tell)
+    except OSError as error:
+        what = f"{error.filename or wanted.data} cannot be read or written: {error.strerror or error}"
+        raise ArtifactError(what, where=str(root.resolve()), next="nothing was left; mend it and try again") from None
+
+
+def _make(root: Path, wanted: Wanted, name: str, package: str, tell: Callable[[str], None]) -> Made:
     with tempfile.TemporaryDirectory(prefix="assay-init-") as scratch:
         tell(f"looking at {shown(wanted.data)}")
         found = placing.find_data(root, wanted.data, Path(scratch))

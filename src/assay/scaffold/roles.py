@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from assay.data.leakage import leakage
@@ -89,7 +90,12 @@ def _useless(name: str, column: pd.Series[Any], proposal: Proposal) -> str:
     unique = different == len(column)
     if proposal.schema[name].unique or (unique and (_ID.search(name) or _ID.search(name.lower()))):
         return "a value of its own in each row: it names a row, and tells nothing about the next"
-    return _useless_text(known) if _is_text(column) else ""
+    if _is_number(column):
+        infinite = int(np.isinf(known.to_numpy(dtype=float)).sum())
+        return f"{infinite} infinite values, which no model takes: mend them" if infinite else ""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return ""
+    return _useless_text(known) if _is_text(column) else f"{column.dtype} values, which no model takes as they are"
 
 
 def _useless_text(known: pd.Series[Any]) -> str:
@@ -133,7 +139,7 @@ def _dates(columns: dict[str, pd.Series[Any]]) -> list[str]:
 
 
 def _is_text(column: pd.Series[Any]) -> bool:
-    return not (_is_number(column) or pd.api.types.is_datetime64_any_dtype(column))
+    return isinstance(column.dtype, (pd.StringDtype, pd.CategoricalDtype))
 
 
 def _is_number(column: pd.Series[Any]) -> bool:

@@ -134,6 +134,8 @@ def _task(values: pd.Series[Any], data: str) -> tuple[Task, str]:
 
 def _positive(values: pd.Series[Any]) -> tuple[Any, str]:
     counts = values.value_counts()
+    # a categorical column may have categories that no row has
+    counts = counts[counts > 0]
     if len(counts) != _TWO:
         return None, ""
     labels = [int(label) if isinstance(label, float) else label for label in counts.index.tolist()]

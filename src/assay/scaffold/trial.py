@@ -94,14 +94,23 @@ def first_training(frame: pd.DataFrame, config: Config, roles: Roles, module: Pa
     names = [name for name in (data.group, data.time) if name]
     held = holdout_rows(rows[data.target], {name: rows[name] for name in names}, data)
     x, y = rows[[name for name in frame.columns if name in roles.features]], rows[data.target]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = _build(module)(dict(config.params)).fit(x[~held], y[~held])
+    model = _fitted(module, config.params, x[~held], y[~held])
     task = Task(seen_from, None)
     if data.task == "classification":
         labels, positive = labels_of([y], data.positive)
         task = Task(seen_from, None, labels=labels, positive=positive)
     return _judged(model, x[held].reset_index(drop=True), y[held].reset_index(drop=True), task, int((~held).sum()))
+
+
+def _fitted(module: Path, params: Mapping[str, Any], x: pd.DataFrame, y: pd.Series[Any]) -> Any:  # noqa: ANN401
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _build(module)(dict(params)).fit(x, y)
+    except Exception as error:
+        what = f"a first training on this data failed: {type(error).__name__}: {error}"
+        then = "look at the columns: leave odd ones out of the data, or name another --target or --model"
+        raise ProjectError(what, where=", ".join(x.columns[:10]), next=then) from error
 
 
 def _build(module: Path) -> Any:  # noqa: ANN401 - the project's own
@@ -125,12 +134,10 @@ def _no_byte_code() -> Any:  # noqa: ANN401 - a generator
 
 def _judged(model: Any, x: pd.DataFrame, y: pd.Series[Any], task: Task, learnt: int) -> Trial:  # noqa: ANN401
     measured = measure(model, x, y, task)
-    sure = intervals(weighted_metrics(np.asarray(y), measured.answers, task), len(y))
-    limits = tuple(
-        _limit(name, measured.metrics[name], sure[name], len(y))
-        for name in _wanted(task, y)
-        if name in sure and math.isfinite(measured.metrics[name])
-    )
+    known = weighted_metrics(np.asarray(y), measured.answers, task)
+    wanted = {name: known[name] for name in _wanted(task, y) if name in known}
+    sure = intervals(wanted, len(y))
+    limits = tuple(_limit(name, measured.metrics[name], interval, len(y)) for name, interval in sure.items())
     return Trial(limits, (learnt, len(y)), _weak(measured.metrics))
 
 
