@@ -11,7 +11,7 @@ import runpy
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Started:
         wait: Gives its exit code, the negative number of the signal that ended it.
     """
 
-    output: BinaryIO
+    output: IO[bytes]
     terminate: Callable[[], None]
     wait: Callable[[], int]
 
