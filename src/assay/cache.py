@@ -77,15 +77,26 @@ class Cache:
 
     def explain(self, stage: str, components: Mapping[str, str]) -> str:
         """Why the stage has to run: what differs from the last time, in words."""
-        try:
-            last = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        last = self.last(stage)
+        if not last:
             return "first run"
         changed = [name for name in {**last, **components} if last.get(name) != components.get(name)]
         if not changed:
             return "no stored result"
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a table
         return "changed: " + ", ".join(sorted(changed)[:3]) + more
+
+    def last(self, stage: str) -> dict[str, str]:
+        """What the stage depended on the last time; empty where it never ran."""
+        try:
+            found = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def holds(self, stage: str, key: str) -> bool:
+        """True where a result is stored under `key`, whole or not."""
+        return (self.root / stage / key).is_dir()
 
     def remember(self, stage: str, components: Mapping[str, str]) -> None:
         """Note what the stage depended on this time, for `explain`."""

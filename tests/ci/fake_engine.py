@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLResolveInfo, build_schema, get_named_type, graphql_sync, is_leaf_type, is_object_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SDL = """
 interface Node { id: ID! }
@@ -172,7 +172,7 @@ class FakeEngine:
             "exitCode": self.registry_code,
             "stderr": "nobody is there",
         }
-        asked = {
+        asked: dict[str, Callable[[Chain], Any]] = {
             "contents": self._contents,
             "stdout": self._run,
             "plaintext": lambda secret: secret[-1][1]["plaintext"],

@@ -158,7 +158,9 @@ def _selection(arguments: argparse.Namespace) -> Selection:
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--trigger", default="", help="push, data, schedule, or one of [tool.assay.triggers]")
+    parser.add_argument(
+        "--trigger", default="", help="push, pull_request, data, schedule, or one of [tool.assay.triggers]"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="STAGE", help="just this stage; may be repeated")
     parser.add_argument("--from", dest="start", default="", metavar="STAGE", help="this stage and all that follow")
     parser.add_argument("--until", default="", metavar="STAGE", help="this stage and all before it")
