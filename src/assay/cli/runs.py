@@ -21,6 +21,8 @@ def add_to(commands: Commands) -> None:
     plan.add_argument("--format", choices=("table", "json"), default="table")
     run = add(commands, "run", _run, "run the stages on this machine")
     run.add_argument("--fresh", action="store_true", help="reuse no earlier result")
+    shared = "folder or address (oci://, s3://, ...) of results that machines share; default: ASSAY_RUN_CACHE"
+    run.add_argument("--run-cache", default="", metavar="ADDRESS", help=shared)
     run.add_argument("--quiet", action="store_true", help="print only the result")
     run.add_argument("--verbose", action="store_true", help="print what each stage prints")
     for command in (plan, run):
@@ -64,7 +66,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from assay.render.text import run_table
 
     progress = Progress(quiet=arguments.quiet, verbose=arguments.verbose)
-    run, folder = run_local(arguments.project, _selection(arguments), fresh=arguments.fresh, progress=progress)
+    run, folder = run_local(
+        arguments.project,
+        _selection(arguments),
+        fresh=arguments.fresh,
+        progress=progress,
+        run_cache=arguments.run_cache,
+    )
     sys.stdout.write(f"\n{run_table(run)}\n")
     sys.stdout.write(f"report: {leave_reports(run, folder)}\n")
     return run.exit_code

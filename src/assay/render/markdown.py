@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.render.text import drift_rows, gate_limit, gates_word, number, problems, status_word, verdict
+from assay.render.text import drift_rows, gate_limit, gates_word, number, problems, status_text, status_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ def run_markdown(run: RunReport) -> str:
     stages = [
         (
             f"{_MARKS[status_word(e)]} {e.report.stage}",
-            status_word(e),
+            status_text(e),
             f"{e.report.seconds:.1f} s",
             gates_word(e),
             e.why,
