@@ -205,5 +205,5 @@ def read_report(folder: Path) -> StageReport | None:
     """The report in a stage's output folder; None where there is none that can be read."""
     try:
         return StageReport.from_dict(json.loads((folder / STAGE_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

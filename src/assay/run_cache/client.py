@@ -60,7 +60,8 @@ class RunCache:
     seconds: float = 5.0
     _reads: bool = field(default=True, init=False)
     _writes: bool = field(default=True, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _asking: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _telling: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def find(self, receipt: Receipt, folder: Path) -> tuple[StageReport | None, str]:
         """Lay the result that `receipt` stands for out in `folder`, which does not exist yet.
@@ -72,13 +73,9 @@ class RunCache:
             return self._found(receipt, folder), ""
         except BadEntry as error:
             return None, f"the entry in {self.store} {error}; it was not used"
-        except Refused:
-            # there may be nothing to be read yet: a registry says no to who asks for a repository that it does not have
-            self._reads = False
-            return None, ""
         except Exception as error:  # noqa: BLE001 - a cache is never the reason for a red run
-            self._reads = self._writes = False
-            return None, f"the run goes on without {self.store}: {_told(error)}"
+            said = self._stop("_reads", "_writes")
+            return None, f"the run goes on without {self.store}: {_told(error)}" if said else ""
 
     def keep(self, receipt: Receipt, outputs: Path, scratch: Path) -> str:
         """Store what a passed stage left in `outputs`; gives what people should know."""
@@ -90,16 +87,13 @@ class RunCache:
             pack(outputs, receipt, file)
             self._within(file.stat().st_size, lambda: self.store.put(receipt.name, file))
         except Exception as error:  # noqa: BLE001 - as above
-            self._writes = False
-            return f"nothing more is kept in {self.store}: {_told(error)}"
+            return f"nothing more is kept in {self.store}: {_told(error)}" if self._stop("_writes") else ""
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return ""
 
     def _found(self, receipt: Receipt, folder: Path) -> StageReport | None:
-        # one question at a time: the second need not wait for a store that the first waited for in vain
-        with self._lock:
-            size = self._within(0, lambda: self.store.size(receipt.name)) if self._reads else None
+        size = self._size(receipt.name)
         if size is None:
             return None
         folder.mkdir(parents=True)
@@ -113,6 +107,32 @@ class RunCache:
             for file in packed.parent.glob(f"{packed.name}*"):
                 file.unlink()
         return check(folder, receipt)
+
+    def _size(self, name: str) -> int | None:
+        # one question at a time: the second need not wait for a store that the first waited for in vain
+        with self._asking:
+            if not self._reads:
+                return None
+            try:
+                size: int | None = self._within(0, lambda: self.store.size(name))
+            except Refused:
+                # a registry says no, too, to who asks for a repository that it does not have yet
+                self._stop("_reads")
+                return None
+            except BadEntry:
+                raise
+            except Exception:
+                self._reads = False
+                raise
+            return size
+
+    def _stop(self, *ways: str) -> bool:
+        """Do without the store from now on; True for the first who says so, whose sentence is the only one."""
+        with self._telling:
+            first = any(getattr(self, way) for way in ways)
+            for way in ways:
+                setattr(self, way, False)
+        return first
 
     def _within(self, size: int, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
         """What `work` gives, unless it takes too long; then it is left to itself: no library here can be stopped."""

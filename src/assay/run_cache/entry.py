@@ -115,7 +115,7 @@ def check(folder: Path, receipt: Receipt) -> StageReport:
     if STAGE_FILE not in found or (folder / STAGE_FILE).stat().st_size > _LARGEST_REPORT:
         raise BadEntry("has no report")
     report = read_report(folder)
-    if report is None:
+    if report is None or not _is_readable(report):
         raise BadEntry("has a report that cannot be read")
     _check_report(report, receipt)
     _check_files(found, folder, report)
@@ -131,6 +131,17 @@ def _check_report(report: StageReport, receipt: Receipt) -> None:
         raise BadEntry("was made from other inputs")
     if any(ref.path not in receipt.outputs for ref in report.outputs):
         raise BadEntry("has something that the stage does not make")
+
+
+def _is_readable(report: StageReport) -> bool:
+    """True where everything in it is of the kind that whoever shows it expects."""
+    texts = [report.message, report.run_id]
+    texts += [text for gate in report.gates for text in (gate.gate, gate.operator, gate.message)]
+    texts += [text for ref in (*report.inputs, *report.outputs) for text in (ref.name, ref.path, ref.sha256)]
+    numbers = [report.seconds, report.peak_memory, *(ref.bytes for ref in report.outputs)]
+    numbers += [value for gate in report.gates for value in (gate.observed, gate.limit) if value is not None]
+    is_table = isinstance(report.summary, dict)
+    return is_table and all(isinstance(t, str) for t in texts) and all(isinstance(n, int | float) for n in numbers)
 
 
 def _check_files(found: Sequence[str], folder: Path, report: StageReport) -> None:
