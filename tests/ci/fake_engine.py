@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLResolveInfo, build_schema, get_named_type, graphql_sync, is_leaf_type, is_object_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SDL = """
 interface Node { id: ID! }
@@ -176,10 +176,10 @@ class FakeEngine:
             "exitCode": self.registry_code,
             "stderr": "nobody is there",
         }
-        asked = {
+        asked: dict[str, Callable[[Chain], str]] = {
             "contents": self._contents,
             "stdout": self._run,
-            "plaintext": lambda secret: secret[-1][1]["plaintext"],
+            "plaintext": lambda secret: str(secret[-1][1]["plaintext"]),
         }
         return fixed[name] if name in fixed else asked[name](chain)
 

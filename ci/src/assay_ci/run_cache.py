@@ -5,6 +5,7 @@ sends images of one folder. A registry that fails is told once, and is never the
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -20,8 +21,8 @@ from assay_ci.stage_run import StageRun
 PROTOCOL = "oci://"
 _ENTRY, _RECEIPT, _ORIGIN = "/entry", "entry.json", "origin.json"
 _SECONDS, _TRANSFER_SECONDS = 10, 600
-_ABSENT = ("not found", "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
-_REFUSED = ("401", "403", "unauthorized", "denied", "forbidden", "authorization failed")
+_ABSENT = re.compile(r"not found|NAME_UNKNOWN|MANIFEST_UNKNOWN")
+_REFUSED = re.compile(r"\b(401|403)\b|unauthorized|denied|forbidden|authorization failed", re.IGNORECASE)
 _LONGEST = 200
 
 
@@ -100,9 +101,10 @@ class RunCache:
                     await image.image_ref()
                     return image
         except dagger.QueryError as error:
-            if any(word in str(error) for word in _ABSENT):
+            said = str(error).replace(self._repository, "")
+            if _ABSENT.search(said):
                 return None
-            if any(word in str(error).lower() for word in _REFUSED):
+            if _REFUSED.search(said):
                 # some registries say no to who asks for a repository that they do not have yet
                 self._reads = False
                 return None
