@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.render.text import drift_rows, gate_limit, gates_word, number, problems, status_text, status_word, verdict
+from assay.render.text import (
+    drift_rows,
+    gate_limit,
+    gates_word,
+    notes,
+    number,
+    problems,
+    status_text,
+    status_word,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +49,9 @@ def run_markdown(run: RunReport) -> str:
         for entry in run.entries
         if (rows := drift_rows(entry))
     ]
-    wrong = problems(run)
-    if wrong:
-        parts.append(f"```text\n{wrong}\n```")
+    said = "\n\n".join(filter(None, (problems(run), notes(run))))
+    if said:
+        parts.append(f"```text\n{said}\n```")
     origin = f"run `{run.id}`, trigger `{run.trigger}`" + (f", commit `{run.commit}`" if run.commit else "")
     return "\n\n".join([*parts, origin]) + "\n"
 
