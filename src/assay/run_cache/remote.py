@@ -47,7 +47,9 @@ class Remote:
             fs, root = fsspec.url_to_fs(address, **options)
         except ImportError as error:
             what = f"a run cache at {protocol}:// needs a package that is not installed: {error}"
-            raise ConfigError(what, "--run-cache", next="install requirements/fetch.lock") from None
+            raise ConfigError(
+                what, "--run-cache", next="install it; requirements/fetch.lock has what s3, gs and https need"
+            ) from None
         except ValueError:
             near = did_you_mean(protocol, ["oci", *fsspec.available_protocols()])
             what, allowed = f"no run cache can be at {protocol}://", "a folder, oci://host/repository, s3://, gs://"
