@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: run test test-cluster lint bench serve lock clean
+.PHONY: run test test-cluster lint bench serve docs lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready         ## all eight stages on this machine
@@ -27,9 +27,12 @@ lint: .venv/ready
 	PYTHONPATH=src:ci/src $(BIN)/lint-imports --no-logo
 
 bench: .venv/tests       ## how light the runner is, how fast the data stage and the server are, as JSON
-	$(BIN)/python tests/bench/runner.py
+	$(BIN)/python tests/bench/overhead.py
 	$(BIN)/python tests/bench/drift.py
 	$(BIN)/python tests/bench/serving.py
+
+docs: .venv/ready        ## write those parts of docs/ anew that the code defines
+	@PYTHONPATH=ci/src $(BIN)/python docs/generate.py
 
 lock:                    ## lock requirements/*.in anew (needs uv)
 	requirements/compile.sh

@@ -32,6 +32,9 @@ _KEEP = 8
 _LAST = "last.json"
 INPUT = "input "
 """Begins the name of a component that is an artifact."""
+# what no result depends on
+_AROUND = {"cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"}
+_AROUND |= {"run_cache", "_files"}
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,26 @@ class Cache:
 
     def explain(self, stage: str, components: Mapping[str, str]) -> str:
         """Why the stage has to run: what differs from the last time, in words."""
-        try:
-            last = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        last = self.last(stage)
+        if not last:
             return "first run"
         changed = [name for name in {**last, **components} if last.get(name) != components.get(name)]
         if not changed:
             return "no stored result"
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a table
         return "changed: " + ", ".join(sorted(changed)[:3]) + more
+
+    def last(self, stage: str) -> dict[str, str]:
+        """What the stage depended on the last time; empty where it never ran."""
+        try:
+            found = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def holds(self, stage: str, key: str) -> bool:
+        """True where a result is stored under `key`, whole or not."""
+        return (self.root / stage / key).is_dir()
 
     def remember(self, stage: str, components: Mapping[str, str]) -> None:
         """Note what the stage depended on this time, for `explain`."""
@@ -158,10 +172,6 @@ def toolkit_digest(stage: str) -> str:
     """Digest of the code behind `stage`: all of Assay but the other stages, the command line and the rendering."""
     module = f"{stage.replace('-', '_')}.py"
     return key_of({str(path): digest for path, digest in _toolkit().items() if _counts(path, module)})
-
-
-# what runs stages and tells about them; no result depends on it
-_AROUND = {"cli", "local.py", "runner.py", "render", "cache.py", "run_cache", "progress.py", "__main__.py", "_files"}
 
 
 @cache

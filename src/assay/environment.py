@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 import sys
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 _PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
 _NAMED = re.compile(r"^([A-Za-z0-9][\w.-]*)", re.MULTILINE)
+TRACKED, SERVER = "train", "MLFLOW_TRACKING_URI"
+"""The stage that is logged to a tracking server, and the variable that names the server."""
+
 _INSTALLED = ".dist-info"
 
 
@@ -35,6 +39,10 @@ def environment_of(step: Step, project: Path) -> dict[str, str]:
         "platform": f"{platform.system()} {platform.machine()} {libc}".rstrip(),
         "locked packages": _digest(_locks(step)),
     }
+    server = os.environ.get(SERVER, "") if step.stage == TRACKED else ""
+    if server.startswith("http"):
+        # a training names its run on the server that it is logged to
+        found["tracking server"] = server.rpartition("@")[2]
     if step.gpu:
         found["GPU"] = "used"
     if step.project_requirements:

@@ -1,6 +1,6 @@
 """The stage graph, defined once: artifacts, stages and what each reads and writes.
 
-Edges are computed from the names, never written. Everything else (plan, command line, Dagger functions, README table,
+Edges are computed from the names, never written. Everything else (plan, command line, Dagger functions, docs,
 workflow) is derived from `GRAPH` or compared with it by a test. Standard library only.
 """
 

@@ -38,7 +38,7 @@ USER_VARIABLE = "ASSAY_USER"
 def run_local(
     project: Path, selection: Selection, *, fresh: bool, progress: Progress, run_cache: str = ""
 ) -> tuple[RunReport, Path]:
-    """Plan and execute a run.
+    """Plan and execute a run; an interrupted one has a report too.
 
     Args:
         project: The project's folder.
@@ -53,24 +53,17 @@ def run_local(
     root = project.resolve()
     plan = make_plan(load_project(root), selection)
     shared = open_run_cache(run_cache)
-    require(step.stage for step in plan.steps if step.gpu)
     started, clock = _now(), time.monotonic()
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = _run_folder(root, run_id)
-    (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
-    commit = commit_of(root)
-    execution = Execution(
-        plan,
-        root,
-        folder,
-        Cache(root / STATE / "cache"),
-        run_id,
-        {COMMIT_VARIABLE: commit, USER_VARIABLE: user()},
-        fresh,
-        progress,
-        shared,
-    )
-    entries = execution.run()
+    with progress:
+        progress.begin(run_id, [step.stage for step in plan.steps])
+        require(step.stage for step in plan.steps if step.gpu)
+        folder = _run_folder(root, run_id)
+        (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        commit = commit_of(root)
+        told = {COMMIT_VARIABLE: commit, USER_VARIABLE: user()}
+        cache = Cache(root / STATE / "cache")
+        entries = Execution(plan, root, folder, cache, run_id, told, fresh, progress, shared).run()
     run = RunReport(
         id=run_id,
         project=plan.project,

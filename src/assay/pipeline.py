@@ -233,6 +233,8 @@ _EIGHT = {stage.name for stage in STAGES}
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "push": tuple(stage.name for stage in STAGES),
+    # judged, but not yet anybody's model: nothing outside changes before the merge
+    "pull_request": tuple(s for s in GRAPH.order({*GRAPH.suppliers(["model-validate"]), "code-test"}) if s in _EIGHT),
     "data": tuple(s for s in GRAPH.order(GRAPH.followers("data-validate")) if s in _EIGHT),
     "schedule": tuple(s for s in GRAPH.order(GRAPH.followers("train")) if s in _EIGHT),
 }

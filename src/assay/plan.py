@@ -99,8 +99,10 @@ class Plan:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
-        """The plan for programs."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        """The plan for programs, a line a step: logs show it."""
+        facts = asdict(self)
+        steps = ",\n".join(map(json.dumps, facts.pop("steps")))
+        return f'{json.dumps(facts)[:-1]}, "steps": [\n{steps}\n]}}\n'
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Plan:

@@ -140,7 +140,7 @@ def _tool_assay(text: str) -> dict[str, Any]:
     tool = document.get("tool", {})
     if "assay" not in tool:
         near = [name for name in tool if did_you_mean(name, ["assay"])]
-        then = f"rename [tool.{near[0]}] to [tool.assay]" if near else "see README.md, Your own model"
+        then = f"rename [tool.{near[0]}] to [tool.assay]" if near else "see Assay's docs/own-model.md"
         raise ConfigError("no [tool.assay] table", where=_FILE, next=then)
     table: dict[str, Any] = tool["assay"]
     return table

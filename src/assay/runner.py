@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from assay import artifacts
 from assay.cache import Cache, components_of, stamps_of
+from assay.environment import SERVER, TRACKED
 from assay.errors import Exit
 from assay.graph import World
 from assay.progress import Progress
 from assay.reports import Entry, StageReport, Status, read_report, skipped, write_report
 from assay.run_cache.client import VARIABLES
 from assay.run_cache.entry import Receipt, receipt_of
+from assay.starting import Started, start
 from assay.supervisor import RUN_VARIABLE
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from assay.plan import Plan, Step
     from assay.run_cache.client import RunCache
-_TRACKED, _SERVER = "train", "MLFLOW_TRACKING_URI"
+_PATIENCE = 2.0
 
 
 @dataclass
@@ -56,7 +57,8 @@ class Execution:
     progress: Progress = field(default_factory=Progress)
     run_cache: RunCache | None = None
     _entries: dict[str, Entry] = field(default_factory=dict, init=False)
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
+    _running: list[Started] = field(default_factory=list, init=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def run(self) -> tuple[Entry, ...]:
         """Execute every step; a step whose supplier did not pass is skipped, with that reason."""
@@ -74,8 +76,11 @@ class Execution:
                 busy -= 1
         except KeyboardInterrupt:
             self._stop()
-            for step in self.plan.steps:
-                self._entries.setdefault(step.stage, Entry(report=_interrupted(step.stage, self.run_id)))
+            self._entries |= _answers(done, busy)
+            told = any(entry.report.exit_code == Exit.INTERRUPTED for entry in self._entries.values())
+            for name in {step.stage for step in self.plan.steps} - set(self._entries):
+                begun = name not in waiting or not told
+                self._entries[name] = Entry(report=_interrupted(name, self.run_id, begun=begun))
         return tuple(self._entries[step.stage] for step in self.plan.steps)
 
     def _ready(self, step: Step) -> bool:
@@ -97,6 +102,7 @@ class Execution:
             report = skipped(step.stage, f"{', '.join(blocked)} did not pass", self.run_id)
             write_report(outputs, report)
             return Entry(report=report, why=report.message)
+        self.progress.checking(step.stage)
         inputs = self._lay_inputs(step)
         if step.world is not World.NONE:
             return Entry(report=self._spawn(step, inputs, outputs), why=f"{step.world} the world")
@@ -104,7 +110,7 @@ class Execution:
 
     def _reuse_or_run(self, step: Step, inputs: Path, outputs: Path) -> Entry:
         stamps = stamps_of(step, self.project)
-        components = components_of(step, self.project, inputs, self._facts(step))
+        components = components_of(step, self.project, inputs)
         receipt = receipt_of(step, components)
         entry, note = (None, "") if self.fresh else self._reused(receipt, outputs)
         if entry:
@@ -143,11 +149,6 @@ class Execution:
     def _scratch(self, stage: str) -> Path:
         return self.folder / ".run-cache" / stage
 
-    def _facts(self, step: Step) -> dict[str, str]:
-        """What a result depends on beside the plan: a training names its run on the server that it is logged to."""
-        server = os.environ.get(_SERVER, "") if step.stage == _TRACKED else ""
-        return {"tracking server": server.rpartition("@")[2]} if server.startswith("http") else {}
-
     def _lay_inputs(self, step: Step) -> Path:
         inputs = self.folder / ".inputs" / step.stage
         inputs.mkdir(parents=True, exist_ok=True)
@@ -158,31 +159,33 @@ class Execution:
         return inputs
 
     def _spawn(self, step: Step, inputs: Path, outputs: Path) -> StageReport:
+        if self._stopped.is_set():
+            return _interrupted(step.stage, self.run_id, begun=True)
         self.progress.started(step.stage)
-        folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project, "python": sys.executable}
-        argv = [str(folders.get(word, word)) for word in step.argv]
+        folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project}
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         environment |= step.environment | {RUN_VARIABLE: self.run_id}
         # a server that the training is logged to wants to know the commit; a pure result must not depend on it
-        tracked = step.stage == _TRACKED and _SERVER in os.environ
+        tracked = step.stage == TRACKED and SERVER in os.environ
         environment |= self.environment if step.world is not World.NONE or tracked else {}
-        started = time.monotonic()
-        with subprocess.Popen(
-            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
-            self._running.append(process)
-            assert process.stdout is not None  # noqa: S101 - PIPE above
-            said: list[str] = []
-            for line in process.stdout:
+        clock = time.monotonic()
+        process = start([str(folders.get(word, word)) for word in step.argv], environment)
+        self._running.append(process)
+        if self._stopped.is_set():
+            process.terminate()
+        said: list[str] = []
+        with process.output as lines:
+            for line in lines:
                 said = [*said[-3:], line.decode(errors="replace").rstrip("\n")]
                 self.progress.line(step.stage, said[-1])
-            code = process.wait()
+        code = process.wait()
         report = read_report(outputs)
         if report is None or report.run_id != self.run_id:
-            return _lost(step.stage, code, said, time.monotonic() - started, self.run_id)
+            return _lost(step.stage, code, said, time.monotonic() - clock, self.run_id)
         return report
 
     def _stop(self) -> None:
+        self._stopped.set()
         for process in self._running:
             process.terminate()
         for process in self._running:
@@ -211,9 +214,21 @@ def _broken(stage: str, error: Exception, run_id: str) -> StageReport:
     return StageReport(stage=stage, status=Status.ERROR, exit_code=int(code), message=message, run_id=run_id)
 
 
-def _interrupted(stage: str, run_id: str) -> StageReport:
+def _interrupted(stage: str, run_id: str, *, begun: bool) -> StageReport:
+    if not begun:
+        return skipped(stage, "the run was interrupted", run_id)
     code = int(Exit.INTERRUPTED)
     return StageReport(stage=stage, status=Status.ERROR, exit_code=code, message="interrupted", run_id=run_id)
+
+
+def _answers(done: queue.SimpleQueue[tuple[str, Entry]], busy: int) -> dict[str, Entry]:
+    """What the stages that were stopped have to say; some may have nothing."""
+    found: dict[str, Entry] = {}
+    with contextlib.suppress(queue.Empty):
+        for _ in range(busy):
+            name, entry = done.get(timeout=_PATIENCE)
+            found[name] = entry
+    return found
 
 
 def prune(runs: Path, keep: int = 30) -> None:

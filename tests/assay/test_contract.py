@@ -1,4 +1,4 @@
-"""One definition: README, Dagger functions, caching, workflow and layers say what `pipeline.py` says."""
+"""One definition: Dagger functions, caching and layers say what `pipeline.py` says."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from assay_ci.main import Assay
 from dagger.mod import default_module
 
-from assay.errors import Exit
-from assay.monitoring.alarm import TRIGGER
-from assay.pipeline import GRAPH, STAGES, TRIGGERS
+from assay.pipeline import GRAPH, STAGES
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {f.name or f.original_name: f for f in default_module().get_object(Assay.__name__).functions.values()}
@@ -22,26 +19,6 @@ FUNCTIONS = {f.name or f.original_name: f for f in default_module().get_object(A
 
 def kebab(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).replace("_", "-").lower()
-
-
-def stage_table() -> str:
-    """The README's table of stages, as the graph has it."""
-    lines = ["| stage | reads | writes | world | gates |", "|---|---|---|---|---|"]
-    for stage in STAGES:
-        sometimes = {a for a in stage.reads if a in GRAPH.makers and GRAPH.stage(GRAPH.makers[a]).only_with}
-        reads = ", ".join([f"({a})" if a in sometimes else a for a in stage.reads] + [f"({a})" for a in stage.optional])
-        gates = ", ".join(f"`{gate.name}`" for gate in stage.gates)
-        lines.append(f"| {stage.name} | {reads} | {', '.join(stage.writes)} | {stage.world} | {gates or '-'} |")
-    return "\n".join(lines)
-
-
-def test_readme_has_the_table_of_stages() -> None:
-    assert stage_table() in (ROOT / "README.md").read_text(), f"the README should say:\n{stage_table()}"
-
-
-def test_readme_has_the_exit_codes() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert all(re.search(rf"^\| {int(code)} \|", text, re.MULTILINE) for code in Exit)
 
 
 def test_every_stage_is_a_dagger_function_and_a_module() -> None:
@@ -68,34 +45,14 @@ def test_checks() -> None:
     assert {kebab(name) for name, function in FUNCTIONS.items() if function.check} == {"code-test", "data-validate"}
 
 
-def test_the_workflow_is_one_call_with_a_known_trigger() -> None:
-    workflow = yaml.safe_load((ROOT / ".github/workflows/pipeline.yml").read_text())
-    (job,) = workflow["jobs"].values()
-    (step,) = [step for step in job["steps"] if "dagger-for-github" in step.get("uses", "")]
-    names = [word.partition("=")[0] for word in step["with"]["call"].split()]
-    assert names == ["--commit", "--user", "--run-url", "full", "--trigger"], "the constructor's come first"
-    assert set(re.findall(r"'(\w+)'", step["env"]["TRIGGER"])) <= {*TRIGGERS, "schedule", "repository_dispatch"}
-    assert "${{" not in step["with"]["call"], "what comes from outside goes through the environment"
-
-
-def test_monitor_dispatches_what_the_pipeline_takes_with_the_least_permissions() -> None:
-    monitor, pipeline = (
-        yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text()) for name in ("monitor", "pipeline")
-    )
-    window, retrain = monitor["jobs"].values()
-    assert (monitor["permissions"], window["permissions"]) == ({}, {"contents": "read"})
-    assert not [step for step in retrain["steps"] if "uses" in step], "what may write runs nobody else's code"
-    # YAML 1.1 reads the key `on` as true
-    assert pipeline[True]["repository_dispatch"]["types"] == [f"assay-{TRIGGER}"]
-    scripts = [step.get("run", "") for job in monitor["jobs"].values() for step in job["steps"]]
-    assert not [script for script in scripts if "${{" in script]
-
-
 LIGHT = [
     "agreement", "gpu", "values",
-    "artifacts", "cache", "cli", "config", "context", "errors", "gates", "graph", "limits", "lines", "local",
+    "artifacts", "cache", "config", "context", "errors", "gates", "graph", "limits", "lines", "local",
     "pipeline", "plan", "progress", "project", "reports", "runner", "schema", "single", "supervisor", "watch",
 ]  # fmt: skip
+
+
+LIGHT += [f"cli/{path.stem}" for path in (ROOT / "src/assay/cli").glob("*.py")]
 
 
 @pytest.mark.parametrize("name", LIGHT)
@@ -122,7 +79,7 @@ def imported(path: Path) -> list[str]:
 def test_no_file_is_long() -> None:
     long = {str(p.relative_to(ROOT)): n for p in ROOT.glob("[sct]*/**/*.py") if (n := lines(p)) > 300 and ours(p)}
     assert long == {}
-    assert sum(lines(path) for path in (ROOT / "ci/src").rglob("*.py")) < 900
+    assert sum(lines(path) for path in (ROOT / "ci/src").rglob("*.py")) < 1200
 
 
 def ours(path: Path) -> bool:

@@ -192,3 +192,14 @@ def test_rollback(promoted: Path) -> None:
     back = assay(promoted, "rollback")
     assert (back.code, "version 1 is champion again" in back.text) == (0, True), back.text
     assert "version 1 serves" in assay(promoted, "run", "--only", "resolve").text
+
+
+@pytest.mark.slow  # a whole run of somebody else's project: XGBoost, packages of its own
+def test_a_regression_with_packages_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost", reason="xgboost is not installed: requirements/models.lock")
+    done = assay(copy("houses", tmp_path), "run", "--quiet")
+    assert done.code == 0, done.text
+    assert set(done.statuses.values()) == {"passed"}
+    assert done.gate("model.within_tenth")["status"] == "pass"
+    own = (done.project / ".assay/runs/latest/package/bundle/project-requirements.txt").read_text()
+    assert own == (PROJECTS / "houses/requirements.txt").read_text()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers import plan, step
+from reportkit import HOSTILE, failed, moved, run
 
 from assay.gates import GateResult, Verdict
 from assay.render.collect import collect, write_run
@@ -19,24 +20,6 @@ from assay.reports import Entry, RunReport, StageReport, Status, skipped, write_
 
 if TYPE_CHECKING:
     from assay.plan import Plan
-
-HOSTILE = '<script>alert("x")</script> | pipe\nline'
-
-
-def run(*entries: Entry) -> RunReport:
-    return RunReport(
-        id="r1", project="tiny", trigger="push", started="2026-01-01T00:00:00", seconds=1.5, entries=entries
-    )
-
-
-def failed(gate: str = "model.accuracy", message: str = "") -> Entry:
-    gates = (
-        GateResult(gate, 0.8726, ">=", 0.95, Verdict.FAIL, message),
-        GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS),
-    )
-    report = StageReport(stage="model-validate", status=Status.FAILED, exit_code=3, gates=gates, seconds=1.25)
-    return Entry(report=report, why="changed: config gates")
-
 
 SKIPPED = Entry(report=skipped("register", "model-validate did not pass"), why="model-validate did not pass")
 
@@ -104,11 +87,6 @@ def test_an_error_counts_before_a_gate_and_the_first_before_the_second() -> None
 def test_run_json_round_trip() -> None:
     what = run(failed(), SKIPPED)
     assert RunReport.from_dict(json.loads(json.dumps(what.to_dict()))) == what
-
-
-def moved(*rows: object) -> Entry:
-    summary = {"rows": 5, "drift": list(rows)}
-    return Entry(report=StageReport(stage="data-validate", status=Status.PASSED, summary=summary), why="ran")
 
 
 def test_columns_that_drifted_are_told_in_every_form() -> None:
@@ -201,8 +179,71 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run.json").read_text())["exit_code"] == 3
 
 
-def test_a_page_that_a_stage_left_is_linked(tmp_path: Path) -> None:
+def test_a_page_that_a_stage_left_is_a_part_of_this_one(tmp_path: Path) -> None:
+    folder = tmp_path / "model-validate/evaluation"
+    (folder / "plots").mkdir(parents=True)
+    (folder / "plots/roc.png").write_text("png")
+    (folder / "model_card.html").write_text("<style>h1{x}</style><main><h1>The card</h1></main>")
+    page = run_html(run(failed()), tmp_path)
+    assert '<template shadowrootmode="open"><style>h3{x}</style><main><h3>The card</h3></main></template>' in page
+    assert "<h3>model card</h3>" in page
+    assert "<img" not in page, "the card has its pictures"
+
+
+@pytest.mark.parametrize("page", ["<p>no main", "<main></template><script>1</script></main>"])
+def test_another_page_is_linked(tmp_path: Path, page: str) -> None:
     (tmp_path / "model-validate/evaluation").mkdir(parents=True)
-    (tmp_path / "model-validate/evaluation/model_card.html").write_text("<p>")
-    assert '<a href="model-validate/evaluation/model_card.html">model card</a>' in run_html(run(failed()), tmp_path)
-    assert "model card" not in run_html(run(failed()), tmp_path / "model-validate")
+    (tmp_path / "model-validate/evaluation/model_card.html").write_text(page)
+    found = run_html(run(failed()), tmp_path)
+    assert '<a href="model-validate/evaluation/model_card.html">model card</a>' in found
+    assert "<script" not in found
+
+
+EVALUATION = {
+    "champion_version": 3,
+    "metrics": {"accuracy": 0.9, "f1": None, "new": 0.5},
+    "champion_metrics": {"accuracy": 0.8, "f1": 0.4},
+    "differences": {"accuracy": [0.05, 0.15]},
+}
+
+
+def test_the_difference_to_the_champion(tmp_path: Path) -> None:
+    (tmp_path / "model-validate/evaluation").mkdir(parents=True)
+    (tmp_path / "model-validate/evaluation/evaluation.json").write_text(json.dumps(EVALUATION))
+    text = run_markdown(run(failed()), tmp_path)
+    assert "| accuracy | 0.9 | 0.8 | +0.1000 | +0.0500 to +0.1500 |" in text
+    assert "version 3, which serves" in text
+    assert "| f1 |" not in text
+    assert "+0.1000" in run_html(run(failed()), tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"metrics": 1, "champion_metrics": {}}'])
+def test_a_damaged_evaluation_does_no_harm(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "model-validate/evaluation").mkdir(parents=True)
+    (tmp_path / "model-validate/evaluation/evaluation.json").write_text(damage)
+    assert "which serves" not in run_markdown(run(failed()), tmp_path)
+    assert "beside the model" not in run_html(run(failed()), tmp_path)
+
+
+def test_markdown_fits_into_a_comment_and_keeps_what_matters() -> None:
+    many = tuple(GateResult(f"model.g{i}", 1, ">=", 0, Verdict.PASS, "x" * 5000) for i in range(5000))
+    stopped = GateResult("model.accuracy", 0.1, ">=", 0.9, Verdict.FAIL, "the one that matters")
+    report = StageReport(stage="model-validate", status=Status.FAILED, exit_code=3, gates=(*many[:100], stopped))
+    error = StageReport(stage="train", status=Status.ERROR, exit_code=4, message="y" * 2_000_000 + "```")
+    text = run_markdown(run(Entry(report=error), Entry(report=report), moved(*[{"column": "z" * 10**5}] * 50)))
+    assert len(text) < 65_536
+    assert "the one that matters" in text
+    assert text.count("```") == 2
+    assert "run `r1`" in text
+    huge = StageReport(stage="model-validate", status=Status.FAILED, exit_code=3, gates=(*many, stopped))
+    assert "left out here" in run_markdown(run(Entry(report=huge)))
+
+
+def test_a_link_to_the_ci_run_is_one_only_where_it_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, linked in (
+        ("https://ci.example/run/1", True),
+        ("javascript:alert(1)", False),
+        ("https://x) [y](z", False),
+    ):
+        monkeypatch.setenv("ASSAY_RUN_URL", told)
+        assert ("](" in run_markdown(run(failed()))) == linked

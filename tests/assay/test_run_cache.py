@@ -46,7 +46,7 @@ def run_on(machine: Path, shared: RunCache | str | None, what: Plan = TWO, *, fr
     folder = machine / f"runs/{time.monotonic_ns()}"
     folder.mkdir(parents=True)
     cache = open_run_cache(shared) if isinstance(shared, str) else shared
-    quiet = Progress(quiet=True)
+    quiet = Progress()
     return list(Execution(what, machine, folder, Cache(machine / "cache"), folder.name, {}, fresh, quiet, cache).run())
 
 

@@ -31,7 +31,7 @@ def execute(
     run_folder = folder / "runs" / run_id
     run_folder.mkdir(parents=True)
     cache = Cache(folder / "cache")
-    return Execution(what, folder, run_folder, cache, run_id, environment, fresh, Progress(quiet=True)).run()
+    return Execution(what, folder, run_folder, cache, run_id, environment, fresh, Progress()).run()
 
 
 def statuses(entries: tuple[Entry, ...]) -> dict[str, str]:
@@ -141,9 +141,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "runs/r1").mkdir(parents=True)
     (tmp_path / "runs/r1/a").write_text("a file where the stage's folder should be")
     cache = Cache(tmp_path / "cache")
-    run = Execution(
-        plan(step("a", "write('1')")), tmp_path, tmp_path / "runs/r1", cache, "r1", {}, False, Progress(quiet=True)
-    )
+    run = Execution(plan(step("a", "write('1')")), tmp_path, tmp_path / "runs/r1", cache, "r1", {}, False, Progress())
     (entry,) = run.run()
     assert (entry.report.status, entry.report.exit_code) == ("error", 2)
     assert "FileExistsError" in entry.report.message

@@ -136,6 +136,16 @@ async def test_readers_of_a_failed_stage_are_left_out(engine: FakeEngine, assay:
     assert set(by_stage(engine)) == {"resolve", "code-test", "data-validate", "train", "rival", "model-validate"}
 
 
+@pytest.mark.parametrize(("only", "chosen"), [("", []), ("train", ["--only", "train"])])
+@anyio
+async def test_a_run_is_of_a_trigger_and_perhaps_of_one_stage(
+    engine: FakeEngine, assay: Callable[..., Assay], only: str, chosen: list[str]
+) -> None:
+    await assay().run(trigger="pull_request", only=only)
+    (plan,) = [e.args for e in engine.execs if "plan" in e.args]
+    assert plan[plan.index("--trigger") :] == ["--trigger", "pull_request", *chosen, "--format", "json"]
+
+
 @anyio
 async def test_run_gives_the_report_of_a_red_run(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.outcomes["model-validate"] = ("failed", 3)

@@ -63,8 +63,11 @@ class Execution:
         for need in step.needs:
             await done[need].wait()
         if all(need in self.runs and self.runs[need].passed for need in step.needs):
-            with _tracer.start_as_current_span(step.stage):
-                self.runs[step.stage] = await self._execute(step)
+            # one line a stage in Dagger's own view, red where the stage is
+            with _tracer.start_as_current_span(step.stage) as span:
+                run = self.runs[step.stage] = await self._execute(step)
+                if not run.passed:
+                    span.set_status(trace.StatusCode.ERROR, run.message)
         done[step.stage].set()
         # what comes after need not wait until the result is stored
         if step.stage in self.runs:

@@ -34,9 +34,10 @@ async def one_stage(settings: Settings, name: str, *, allow_failure: bool = Fals
     return runs[name]
 
 
-async def whole_run(settings: Settings, trigger: str, *options: str) -> dagger.Container:
+async def whole_run(settings: Settings, trigger: str, only: str, *options: str) -> dagger.Container:
     """Run the stages of `trigger`; gives the container that wrote run.json, run.md and report.html to /results."""
-    plan = Plan.parse(await planned(settings, ["--trigger", trigger, "--format", "json"]).stdout())
+    selection = ["--trigger", trigger, *(["--only", only] if only else [])]
+    plan = Plan.parse(await planned(settings, [*selection, "--format", "json"]).stdout())
     settings = await _with_image(settings)
     return reported(settings, plan, await Execution(settings, plan).run(), *options)
 

@@ -19,7 +19,11 @@ _KUBECTL = "registry.k8s.io/kubectl:v1.34.2"
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - inside a container, where nothing else would reach it
 _LEFT_OUT = ["**/__pycache__", "**/.*_cache"]
 
-Trigger = Annotated[str, Doc("push, data, schedule, or one of [tool.assay.triggers]; empty means every stage")]
+Trigger = Annotated[
+    str, Doc("push, pull_request, data, schedule, or one of [tool.assay.triggers]; empty means every stage")
+]
+
+Only = Annotated[str, Doc("Just this stage, with what it needs; empty means every stage of the trigger")]
 
 AllowFailure = Annotated[bool, Doc("Give the report of a stage that did not pass instead of failing")]
 
@@ -77,17 +81,17 @@ class Assay:
     run_url: Annotated[str, Doc("Address of the CI run, noted in the provenance as the builder")] = ""
 
     @function(cache="never")
-    async def full(self, trigger: Trigger = "") -> str:
+    async def full(self, trigger: Trigger = "", only: Only = "") -> str:
         """Run the stages of a trigger and give the table of the run; fails, with that table, when a stage does."""
         settings = await self._settings()
-        run = await whole_run(settings, trigger, "--exit-code")
+        run = await whole_run(settings, trigger, only, "--exit-code")
         return await run.stdout() + await supply.attested(settings, run)
 
     @function(cache="never")
-    async def run(self, trigger: Trigger = "") -> dagger.Directory:
+    async def run(self, trigger: Trigger = "", only: Only = "") -> dagger.Directory:
         """Run the stages of a trigger and give all that they left, also when one failed: run.json, report.html."""
         settings = await self._settings()
-        run = await whole_run(settings, trigger)
+        run = await whole_run(settings, trigger, only)
         told, folder = await supply.attested(settings, run), run.directory("/results")
         return folder.with_new_file("attested.txt", told) if told else folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from assay.plan import Selection
+    from assay.progress import Progress
 
 
 def add_to(commands: Commands) -> None:
@@ -25,6 +27,7 @@ def add_to(commands: Commands) -> None:
     run.add_argument("--run-cache", default="", metavar="ADDRESS", help=shared)
     run.add_argument("--quiet", action="store_true", help="print only the result")
     run.add_argument("--verbose", action="store_true", help="print what each stage prints")
+    run.add_argument("--json", action="store_true", help="print one JSON object a line: events, then the run")
     for command in (plan, run):
         _add_selection(command)
     _add_single(commands)
@@ -61,11 +64,18 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    import signal
+
     from assay.local import leave_reports, run_local
-    from assay.progress import Progress
+    from assay.progress import Events
     from assay.render.text import run_table
 
-    progress = Progress(quiet=arguments.quiet, verbose=arguments.verbose)
+    # whoever ends the run, a person or a CI system, gets a report of what was done
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    people = _people(arguments)
+    events = Events(people, verbose=arguments.verbose, quiet=arguments.quiet)
+    progress = events if arguments.json else people
     run, folder = run_local(
         arguments.project,
         _selection(arguments),
@@ -73,9 +83,34 @@ def _run(arguments: argparse.Namespace) -> int:
         progress=progress,
         run_cache=arguments.run_cache,
     )
-    sys.stdout.write(f"\n{run_table(run)}\n")
-    sys.stdout.write(f"report: {leave_reports(run, folder)}\n")
+    if not arguments.json:
+        _say(f"\n{run_table(run)}\n")
+    report = leave_reports(run, folder)
+    if arguments.json:
+        events.tell("result", report=str(report), run=run.to_dict())
+    else:
+        _say(f"report: {report}\n")
     return run.exit_code
+
+
+def _say(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the run's exit code stands, whether or not somebody reads its table
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _people(arguments: argparse.Namespace) -> Progress:
+    """How people are told: by nothing, a table that is alive, or lines; results alone go to standard output."""
+    from assay.progress import Progress
+    from assay.render.lines import Lines
+    from assay.render.live import Live, possible
+
+    if arguments.quiet:
+        return Progress()
+    return Live(verbose=arguments.verbose) if possible(sys.stderr) else Lines(verbose=arguments.verbose)
 
 
 def _stage(arguments: argparse.Namespace) -> int:
@@ -131,7 +166,9 @@ def _selection(arguments: argparse.Namespace) -> Selection:
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--trigger", default="", help="push, data, schedule, or one of [tool.assay.triggers]")
+    parser.add_argument(
+        "--trigger", default="", help="push, pull_request, data, schedule, or one of [tool.assay.triggers]"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="STAGE", help="just this stage; may be repeated")
     parser.add_argument("--from", dest="start", default="", metavar="STAGE", help="this stage and all that follow")
     parser.add_argument("--until", default="", metavar="STAGE", help="this stage and all before it")

@@ -6,11 +6,11 @@ import datetime as dt
 import math
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from assay.monitoring.timeline import STYLE, Point, timeline
-from assay.render.html import gates_table, image, tag
+from assay.render.html import gates_table
+from assay.render.page import document, image, table, tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
     from assay.gates import GateResult
 
-# on a phone each row of a table is a block: its name, its numbers side by side, its message
-_NARROW = (
-    "@media(max-width:40rem){th{display:none}td{border:0;padding:0}td:empty{display:none}"
-    "tr{display:flex;flex-wrap:wrap;gap:.1rem .8rem;padding:.5rem .9rem}tr+tr{border-top:1px solid var(--line)}"
-    "td:first-child,td:last-child{flex-basis:100%}}"
-)
 _FIRST = ("monitor.volume", "monitor.errors", "monitor.drift.psi", "monitor.drift.columns")
 
 
@@ -53,18 +47,15 @@ class Page:
 def page_html(page: Page) -> str:
     """The whole page."""
     stops = any(gate.status.blocks for gate in page.gates)
-    style = files("assay.render").joinpath("report.css").read_text(encoding="utf-8") + STYLE + _NARROW
     pictures = "".join(image(path) for path in sorted(page.plots.glob("*.svg")))
     columns = f'<div class="card"><div class="body"><div class="plots">{pictures}</div></div></div>' if pictures else ""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(page.model)}: monitor</title><style>{style}</style></head><body><main>"
+    body = (
         f"<h1>{escape(page.model)} {tag('failed' if stops else 'passed', 'alarm' if stops else 'no alarm')}</h1>"
         f'<p class="sub">{"<br>".join(escape(fact) for fact in (page.serving, *page.facts) if fact)}</p>'
-        f'<div class="card scroll">{gates_table(sorted(page.gates, key=_calm))}</div>'
-        f"{_over_time(page)}{_drifted(page)}{columns}</main></body></html>\n"
+        f'<div class="card">{gates_table(sorted(page.gates, key=_calm))}</div>'
+        f"{_over_time(page)}{_drifted(page)}{columns}"
     )
+    return document(f"{page.model}: monitor", body, STYLE)
 
 
 def _calm(gate: GateResult) -> int:
@@ -96,9 +87,6 @@ def _point(name: str, record: Mapping[str, Any]) -> Point | None:
 
 
 def _drifted(page: Page) -> str:
-    rows = "".join(
-        f'<tr><td>{escape(row["column"])}</td><td class="n">{row["psi"]:.3f}</td><td>{escape(row["why"])}</td></tr>'
-        for row in page.drifted
-    )
-    head = "<tr><th>drifted column</th><th>psi</th><th>why</th></tr>"
-    return f'<div class="card scroll"><table>{head}{rows}</table></div>' if rows else ""
+    rows = [(escape(row["column"]), f"{row['psi']:.3f}", escape(row["why"])) for row in page.drifted]
+    inner = table("columns that drifted", ("drifted column", "psi", "why"), rows)
+    return f'<div class="card">{inner}</div>' if rows else ""

@@ -60,6 +60,6 @@ def _missing(stage: str, blocked: list[str], run_id: str) -> Entry:
 def write_run(run: RunReport, folder: Path, builder: str = "local") -> None:
     """Leave run.json, run.md and report.html in `folder`, and provenance.json where the run made a bundle."""
     write_json(folder / "run.json", run.to_dict())
-    (folder / "run.md").write_text(run_markdown(run), encoding="utf-8")
+    (folder / "run.md").write_text(run_markdown(run, folder), encoding="utf-8")
     (folder / "report.html").write_text(run_html(run, folder), encoding="utf-8")
     write_provenance(run, folder, builder)

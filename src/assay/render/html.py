@@ -1,12 +1,13 @@
-"""A run as one self-contained HTML file: no script, no address outside, readable on a phone."""
+"""A run as one self-contained HTML file."""
 
 from __future__ import annotations
 
-import base64
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from assay.render import trend
+from assay.render.facts import compared, lineage
+from assay.render.page import PICTURES, document, image, inside, table, tag
 from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_word, verdict
 
 if TYPE_CHECKING:
@@ -16,79 +17,82 @@ if TYPE_CHECKING:
     from assay.gates import GateResult
     from assay.reports import Entry, RunReport
 
-
-_IMAGES = {".png": "image/png", ".svg": "image/svg+xml"}
+    Trends = Mapping[str, Sequence[GateResult]]
 
 
 def run_html(run: RunReport, folder: Path) -> str:
-    """The page for `run`; plots are taken from the stages' folders below `folder`."""
+    """The page for `run`; plots and pages are taken from the stages' folders below `folder`, trends from beside it."""
     origin = [f"run {run.id}", f"trigger {run.trigger}", run.started, f"commit {run.commit}" if run.commit else ""]
-    style = files("assay.render").joinpath("report.css").read_text(encoding="utf-8")
-    stages = "".join(_stage(entry, folder / entry.report.stage) for entry in run.entries)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(run.project)}: {escape(verdict(run))}</title><style>{style}</style></head><body><main>"
-        f"<h1>{escape(run.project)} {tag('failed' if run.exit_code else 'passed')}</h1>"
-        f'<p class="sub">{escape(verdict(run))}<br>{escape(" · ".join(filter(None, origin)))}</p>'
-        f"{_overview(run)}{_blocking(run)}{stages}</main></body></html>\n"
+    over_time = trend.trends(run, folder)
+    parts = (
+        f"<h1>{escape(run.project)} {tag('failed' if run.exit_code else 'passed')}</h1>",
+        f'<p class="sub">{escape(verdict(run))}<br>{escape(" · ".join(filter(None, origin)))}</p>',
+        _overview(run),
+        _blocking(run, over_time),
+        _compared(folder),
+        *(_stage(entry, folder / entry.report.stage, over_time) for entry in run.entries),
+        _card("where it comes from", _list(lineage(run, folder))),
     )
+    return document(f"{run.project}: {verdict(run)}", "".join(parts), trend.STYLE)
 
 
-def tag(word: str, text: str = "") -> str:
-    """A verdict or status in its colour."""
-    kind = "none" if word == "no champion" else word
-    return f'<span class="tag {escape(kind)}">{escape(text or word)}</span>'
+def _card(title: str, inner: str) -> str:
+    return f'<section class="card"><h2 class="top">{escape(title)}</h2>{inner}</section>' if inner else ""
 
 
 def _overview(run: RunReport) -> str:
     longest = max([0.001, *(e.report.seconds for e in run.entries if not e.cached)])
-    rows = "".join(_overview_row(entry, longest) for entry in run.entries)
-    head = "<tr><th>stage</th><th>status</th><th>time</th><th></th><th>gates</th><th>why</th></tr>"
-    return f'<div class="card scroll"><table>{head}{rows}</table></div>'
+    rows = [_overview_row(entry, longest) for entry in run.entries]
+    inner = table("stages", ("stage", "status", "time", "", "gates", "why"), rows)
+    return f'<section class="card" aria-label="stages">{inner}</section>'
 
 
-def _overview_row(entry: Entry, longest: float) -> str:
-    report, word = entry.report, status_word(entry)
+def _overview_row(entry: Entry, longest: float) -> tuple[str, ...]:
+    report = entry.report
     seconds = 0.0 if entry.cached else report.seconds
     bar = f'<div class="bar" style="width:{100 * seconds / longest:.0f}%"></div>' if seconds else ""
+    link = f'<a href="#{report.stage}">{report.stage}</a>'
     time = f"{seconds:.1f} s" if seconds else "-"
-    return (
-        f'<tr><td><a href="#{report.stage}">{report.stage}</a></td><td>{tag(word)}</td><td class="n">{time}</td>'
-        f'<td style="width:25%">{bar}</td><td class="n">{gates_word(entry)}</td><td>{escape(entry.why)}</td></tr>'
-    )
+    return (link, tag(status_word(entry)), time, bar, gates_word(entry), escape(entry.why))
 
 
-def _blocking(run: RunReport) -> str:
+def _blocking(run: RunReport, over_time: Trends) -> str:
     gates = [gate for entry in run.entries for gate in entry.report.blocking]
-    return f'<div class="card scroll">{gates_table(gates)}</div>' if gates else ""
+    return _card("what stopped it", gates_table(gates, over_time)) if gates else ""
 
 
-def gates_table(gates: Sequence[GateResult]) -> str:
-    """A table of verdicts."""
-    head = "<tr><th>gate</th><th>observed</th><th>limit</th><th>verdict</th><th></th></tr>"
-    return f"<table>{head}{''.join(map(_gate, gates))}</table>"
+def gates_table(gates: Sequence[GateResult], over_time: Trends | None = None) -> str:
+    """A table of verdicts, with small pictures of what was observed before where `over_time` knows that."""
+    pictures = {gate.gate: trend.sparkline((over_time or {}).get(gate.gate, ())) for gate in gates}
+    head = ("gate", "observed", "limit", "verdict", *(("trend",) if any(pictures.values()) else ()), "message")
+    return table("gates", head, [_gate(gate, pictures, head) for gate in gates])
 
 
-def _gate(gate: GateResult) -> str:
-    return (
-        f'<tr><td>{escape(gate.gate)}</td><td class="n">{number(gate.observed)}</td>'
-        f'<td class="n">{escape(gate_limit(gate))}</td><td>{tag(gate.status)}</td><td>{escape(gate.message)}</td></tr>'
-    )
+def _gate(gate: GateResult, pictures: Mapping[str, str], head: Sequence[str]) -> tuple[str, ...]:
+    picture = (pictures[gate.gate],) if "trend" in head else ()
+    facts = (escape(gate.gate), number(gate.observed), escape(gate_limit(gate)), tag(gate.status))
+    return (*facts, *picture, escape(gate.message))
 
 
-def _stage(entry: Entry, folder: Path) -> str:
+def _compared(folder: Path) -> str:
+    version, rows = compared(folder)
+    head = ("metric", "this model", f"version {version}", "difference", "95 % interval")
+    inner = table("this model and the one that serves", head, [tuple(map(escape, row)) for row in rows])
+    return _card("beside the model that serves", inner) if rows else ""
+
+
+def _stage(entry: Entry, folder: Path, over_time: Trends) -> str:
     report = entry.report
     memory = f"{report.peak_memory / 2**20:.0f} MiB" if report.peak_memory else ""
     facts = " · ".join(filter(None, (f"{report.seconds:.1f} s", memory)))
     opened = " open" if report.gates or report.status in {"failed", "error"} else ""
     message = f"<pre>{escape(report.message)}</pre>" if report.message else ""
-    gates = f'<div class="scroll">{gates_table(report.gates)}</div>' if report.gates else ""
+    gates = gates_table(report.gates, over_time) if report.gates else ""
     return (
         f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{tag(status_word(entry))}'
-        f'<span class="grow"></span><span class="sub" style="margin:0">{facts}</span></summary>'
-        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}'
-        f"{_pages(folder)}{_plots(folder)}</div></details>"
+        f'<span class="grow"></span><span class="sub facts">{facts}</span></summary>'
+        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_artifacts(folder)}</div>'
+        "</details>"
     )
 
 
@@ -100,32 +104,34 @@ def _summary(values: Mapping[str, Any]) -> str:
             return ", ".join(f"{name} {show(item)}" for name, item in value.items())
         return ", ".join(map(show, value)) if isinstance(value, (list, tuple)) else str(value)
 
-    facts = {name: value for name, value in values.items() if name != DRIFT}
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(show(value))}</dd>" for name, value in facts.items())
+    return _list([(name, show(value)) for name, value in values.items() if name != DRIFT])
+
+
+def _list(facts: Sequence[tuple[str, str]]) -> str:
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     return f"<dl>{items}</dl>" if items else ""
 
 
 def _drift(entry: Entry) -> str:
-    rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="n">{psi}</td><td>{escape(why)}</td></tr>'
-        for name, psi, why in drift_rows(entry)
-    )
-    head = "<tr><th>drifted column</th><th>psi</th><th>why</th></tr>"
-    return f'<div class="scroll"><table>{head}{rows}</table></div>' if rows else ""
+    rows = [(escape(name), psi, escape(why)) for name, psi, why in drift_rows(entry)]
+    return table("columns that drifted", ("drifted column", "psi", "why"), rows) if rows else ""
 
 
-def _pages(folder: Path) -> str:
-    pages = sorted(folder.glob("*/*.html"))
-    links = (f'<a href="{page.relative_to(folder.parent)}">{escape(page.stem.replace("_", " "))}</a>' for page in pages)
-    return f"<p>{', '.join(links)}</p>" if pages else ""
+def _artifacts(folder: Path) -> str:
+    """Its pages, and its pictures unless they are in one of them."""
+    pages = [(path, inside(path)) for path in sorted(folder.glob("*/*.html"))]
+    shown = {path.parent for path, inner in pages if inner}
+    images = [
+        image(path)
+        for path in sorted(folder.glob("*/plots/*"))
+        if path.suffix in PICTURES and path.parent.parent not in shown
+    ]
+    plots = f'<div class="plots">{"".join(images)}</div>' if images else ""
+    return plots + "".join(_page(path, inner, folder) for path, inner in pages)
 
 
-def _plots(folder: Path) -> str:
-    images = [image(path) for path in sorted(folder.glob("*/plots/*")) if path.suffix in _IMAGES]
-    return f'<div class="plots">{"".join(images)}</div>' if images else ""
-
-
-def image(path: Path) -> str:
-    """A picture, inside the page."""
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{escape(path.stem.replace("_", " "))}" src="data:{_IMAGES[path.suffix]};base64,{data}">'
+def _page(path: Path, inner: str, folder: Path) -> str:
+    name = escape(path.stem.replace("_", " "))
+    if not inner:
+        return f'<p><a href="{escape(str(path.relative_to(folder.parent)))}">{name}</a></p>'
+    return f'<details class="part"><summary><h3>{name}</h3></summary>{inner}</details>'

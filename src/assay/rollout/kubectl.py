@@ -64,7 +64,7 @@ _TROUBLES = (
         "orbidden",
         ServiceError,
         "these credentials may not do this",
-        "grant them the role that README.md names for the target kubernetes",
+        "grant them the role that Assay's docs/kubernetes.md names",
     ),
     _Trouble(
         r'context "[^"]*" does not exist|context was not found',

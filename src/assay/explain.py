@@ -1,0 +1,190 @@
+"""Tells what a stage depends on, what changed since it ran, where its result lies and where its limits are set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from assay.artifacts import size
+from assay.cache import Cache, components_of, key_of
+from assay.graph import World
+from assay.pipeline import GRAPH
+from assay.plan import Selection, make_plan
+from assay.project import load_project
+from assay.reports import RunReport, read_json
+from assay.rulebook import Rule, rules_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from assay.plan import Plan, Step
+    from assay.reports import Entry
+
+_KINDS = (("config ", "config"), ("input ", "input"), ("data ", "data"))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a result depends on.
+
+    Attributes:
+        kind: environment, config, source, data or input.
+        name: Which one: a key, a file, an artifact.
+        now: Value or digest now; None where it is gone.
+        before: The same when the stage ran last; None where it was not there.
+    """
+
+    kind: str
+    name: str
+    now: str | None
+    before: str | None
+
+    @property
+    def change(self) -> str:
+        """same, changed, new or gone."""
+        if self.now == self.before:
+            return "same"
+        return "gone" if self.now is None else "new" if self.before is None else "changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """All that is known of a stage.
+
+    Attributes:
+        stage: Name.
+        doc: What it does.
+        world: none, reads or changes.
+        last: What happened in the newest run that had it; empty where there was none.
+        next: What the next run would do, and why.
+        parts: What its result depends on; empty where it is never reused.
+        results: Where its artifacts lie, with bytes.
+        rules: Its gates.
+    """
+
+    stage: str
+    doc: str
+    world: str
+    last: str = ""
+    next: str = ""
+    parts: tuple[Part, ...] = ()
+    results: tuple[tuple[str, int], ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        changes = [{**asdict(part), "change": part.change} for part in self.parts]
+        return {**asdict(self), "parts": changes}
+
+
+def explain(root: Path, name: str) -> Explained:
+    """What is known of the stage `name` of the project in `root`.
+
+    Raises:
+        ConfigError: There is no such stage, or the project is not in order.
+    """
+    stage = GRAPH.stage(name)
+    project = load_project(root)
+    plan = make_plan(project, Selection(only=(name,)))
+    step = next((step for step in plan.steps if step.stage == name), None)
+    folder, entry = _newest(root, name)
+    told = Explained(
+        stage=name,
+        doc=stage.doc,
+        world=str(stage.world),
+        last=_last(folder, entry),
+        results=tuple((str(path), size(path)) for path in _artifacts(folder, name)),
+        rules=rules_of(project, name, entry),
+    )
+    if step is None:
+        return replace(told, next=f"nothing: it has work only with {stage.only_with}")
+    if step.world is not World.NONE:
+        return replace(told, next=f"it runs: it {step.world} the world, so no result is reused")
+    parts = _parts(root, step, folder)
+    return replace(told, next=_next(root, plan, step, parts, folder), parts=parts)
+
+
+def _newest(root: Path, name: str) -> tuple[Path | None, Entry | None]:
+    """Folder of the newest run that had the stage, and its entry there."""
+    for file in sorted((root / ".assay/runs").glob("*/run.json"), reverse=True):
+        if file.parent.is_symlink():
+            continue
+        try:
+            run = RunReport.from_dict(read_json(file))
+        except Exception:  # noqa: BLE001, S112 - written by another version, or damaged: an older run may tell
+            continue
+        entry = next((entry for entry in run.entries if entry.report.stage == name), None)
+        if entry:
+            return file.parent, entry
+    return None, None
+
+
+def _last(folder: Path | None, entry: Entry | None) -> str:
+    if folder is None or entry is None:
+        return ""
+    how = "reused" if entry.cached else str(entry.report.status)
+    why = f", {entry.why}" if entry.why else ""
+    return f"{how} in run {folder.name}{why}" + ("" if entry.cached else f" ({entry.report.seconds:.1f} s)")
+
+
+def _artifacts(folder: Path | None, name: str) -> Iterable[Path]:
+    paths = (GRAPH.by_artifact[artifact].path for artifact in GRAPH.stage(name).writes)
+    return [folder / name / path for path in paths if (folder / name / path).exists()] if folder else []
+
+
+def _inputs(folder: Path | None, root: Path, name: str) -> Path:
+    return (folder or root / ".assay/runs/none") / ".inputs" / name
+
+
+def _parts(root: Path, step: Step, folder: Path | None) -> tuple[Part, ...]:
+    now = components_of(step, root, _inputs(folder, root, step.stage))
+    before = _remembered(root, step.stage)
+    return tuple(Part(*_kind(name), now.get(name), before.get(name)) for name in {**now, **before})
+
+
+def _remembered(root: Path, name: str) -> Mapping[str, str]:
+    return Cache(root / ".assay/cache").last(name)
+
+
+def _kind(component: str) -> tuple[str, str]:
+    for prefix, kind in _KINDS:
+        if component.startswith(prefix):
+            return kind, component.removeprefix(prefix)
+    # a file of the project is named by its path, everything else by words
+    known = component.startswith("package ") or " " in component or ("/" not in component and "." not in component)
+    return ("environment" if known else "source"), component
+
+
+def _next(root: Path, plan: Plan, step: Step, parts: tuple[Part, ...], folder: Path | None) -> str:
+    changed = [part for part in parts if part.change != "same"]
+    if not any(part.before is not None for part in parts):
+        return "it runs: it never did"
+    if changed:
+        return (
+            "it runs: "
+            + ", ".join(f"{part.name} {part.change}" for part in changed[:3])
+            + (
+                f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a line
+            )
+        )
+    before = [other.stage for other in plan.steps if other.stage in _suppliers(step) and _runs(root, other, folder)]
+    if before:
+        return f"it depends: {', '.join(before)} runs first, and what comes out of it may be new"
+    stored = Cache(root / ".assay/cache").holds(step.stage, key_of(_now(root, step, folder)))
+    return (
+        "its result is reused: nothing changed" if stored else "it runs: nothing changed, but no good result is stored"
+    )
+
+
+def _now(root: Path, step: Step, folder: Path | None) -> dict[str, str]:
+    return components_of(step, root, _inputs(folder, root, step.stage))
+
+
+def _suppliers(step: Step) -> set[str]:
+    return GRAPH.suppliers([step.stage]) - {step.stage}
+
+
+def _runs(root: Path, step: Step, folder: Path | None) -> bool:
+    """True for a pure stage that would not be reused; those that touch the world mostly bring what they brought."""
+    return step.world is World.NONE and _now(root, step, folder) != dict(_remembered(root, step.stage))
