@@ -12,6 +12,7 @@ from assay.reports import ArtifactRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import PurePath
 
 _IGNORED = {"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
@@ -37,6 +38,11 @@ def digest(path: Path) -> str:
     for file in sorted(files_below(path)):
         total.update(f"{file.relative_to(path).as_posix()}\0{file_digest(file)}\n".encode())
     return total.hexdigest()
+
+
+def counts(path: PurePath) -> bool:
+    """True where a file with this relative path is part of a folder's digest."""
+    return not _IGNORED.intersection(path.parts)
 
 
 def size(path: Path) -> int:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 import tomllib
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import artifacts
+from assay.environment import PACKAGE, environment_of
 from assay.project import CONFIG_VARIABLE
 from assay.reports import STAGE_FILE, StageReport, read_report, write_json
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from assay.plan import Step
 
-PACKAGE = Path(__file__).parent
 _KEEP = 8
 _LAST = "last.json"
+INPUT = "input "
+"""Begins the name of a component that is an artifact."""
 # what no result depends on
 _AROUND = {"cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"}
+_AROUND |= {"run_cache", "_files"}
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,16 @@ def key_of(components: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(components, sort_keys=True).encode()).hexdigest()
 
 
-def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
-    """Everything that the result of `step` depends on, each by name and digest or value."""
-    found = {"Assay's code": toolkit_digest(step.stage), "locked packages": _packages(step, project)}
+def components_of(step: Step, project: Path, inputs: Path, facts: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Everything that the result of `step` depends on, each by name and digest or value.
+
+    Args:
+        step: What is to be run.
+        project: The project's folder.
+        inputs: Folder with the artifacts that it reads.
+        facts: What only the executor knows, such as the base image, by name.
+    """
+    found = {"Assay's code": toolkit_digest(step.stage), **environment_of(step, project), **(facts or {})}
     found |= {
         f"config {name}": value for name, value in _leaves(json.loads(step.environment.get(CONFIG_VARIABLE, "{}")))
     }
@@ -128,7 +137,7 @@ def components_of(step: Step, project: Path, inputs: Path) -> dict[str, str]:
         files = _matching(project, _below(step.data))
         found |= {f"data {os.path.relpath(p, project)}": artifacts.digest(p) for p in files}
     paths = {slot.name: inputs / slot.path for slot in step.inputs}
-    return found | {f"input {name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
+    return found | {f"{INPUT}{name}": artifacts.digest(path) for name, path in paths.items() if path.exists()}
 
 
 def stamps_of(step: Step, project: Path) -> tuple[tuple[str, int, int], ...]:
@@ -175,22 +184,6 @@ def _counts(path: Path, module: str) -> bool:
     if path.parts[0] == "stages":
         return path.name in {module, "__init__.py"}
     return path.parts[0] not in _AROUND
-
-
-def _packages(step: Step, project: Path) -> str:
-    lock = toolkit_file(f"requirements/{step.requirements}.lock")
-    files = [lock, toolkit_file("Dockerfile")] if "Dockerfile" in step.source else [lock]
-    parts = [platform.python_version(), *(artifacts.file_digest(file) for file in files if file.exists())]
-    if step.project_requirements:
-        own = project / step.project_requirements
-        parts.append(artifacts.file_digest(own) if own.exists() else "")
-    return key_of({str(number): part for number, part in enumerate(parts)})
-
-
-def toolkit_file(name: str) -> Path:
-    """A file that ships with Assay: from a checkout, or from inside the installed package."""
-    checkout = PACKAGE.parents[1] / name
-    return checkout if checkout.exists() else PACKAGE / "_files" / name
 
 
 def _leaves(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:

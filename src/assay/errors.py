@@ -78,6 +78,10 @@ class ServiceError(AssayError):
     exit_code = Exit.SERVICE
 
 
+class Refused(ServiceError):
+    """A service outside answers, and does not let us do this."""
+
+
 class ConfigErrors(ConfigError):
     """All configuration errors at once."""
 

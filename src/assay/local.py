@@ -20,6 +20,7 @@ from assay.plan import Plan, make_plan
 from assay.project import load_project
 from assay.render.collect import collect, write_run
 from assay.reports import RunReport
+from assay.run_cache.opening import open_run_cache
 from assay.runner import Execution, prune
 from assay.supervisor import RUN_VARIABLE
 
@@ -34,14 +35,24 @@ COMMIT_VARIABLE = "ASSAY_COMMIT"
 USER_VARIABLE = "ASSAY_USER"
 
 
-def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Progress) -> tuple[RunReport, Path]:
+def run_local(
+    project: Path, selection: Selection, *, fresh: bool, progress: Progress, run_cache: str = ""
+) -> tuple[RunReport, Path]:
     """Plan and execute a run; an interrupted one has a report too.
+
+    Args:
+        project: The project's folder.
+        selection: The stages that are asked for.
+        fresh: Reuse nothing.
+        progress: Tells people what happens.
+        run_cache: Address of a cache that several machines share; empty means that of the environment.
 
     Returns:
         The report and the run's folder, with a folder in it for each stage.
     """
     root = project.resolve()
     plan = make_plan(load_project(root), selection)
+    shared = open_run_cache(run_cache)
     started, clock = _now(), time.monotonic()
     run_id = f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with progress:
@@ -51,7 +62,8 @@ def run_local(project: Path, selection: Selection, *, fresh: bool, progress: Pro
         (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         commit = commit_of(root)
         told = {COMMIT_VARIABLE: commit, USER_VARIABLE: user()}
-        entries = Execution(plan, root, folder, Cache(root / STATE / "cache"), run_id, told, fresh, progress).run()
+        cache = Cache(root / STATE / "cache")
+        entries = Execution(plan, root, folder, cache, run_id, told, fresh, progress, shared).run()
     run = RunReport(
         id=run_id,
         project=plan.project,

@@ -19,6 +19,8 @@ SCHEMA_VERSION = 1
 RUN_URL_VARIABLE = "ASSAY_RUN_URL"
 """Address of the CI run that all this belongs to."""
 STAGE_FILE = "report.json"
+ORIGIN_FILE = "origin.json"
+"""Where a result came from, as the executor notes it beside the report: `source` and `note` of its `Entry`."""
 LOG_FILE = "stage.log"
 
 
@@ -106,11 +108,15 @@ class Entry:
         report: What the stage reported, now or when its result was computed.
         cached: True where the result was reused.
         why: Why it was reused, ran again or was skipped.
+        source: Where a reused result came from, if not from here: folder, remote, registry.
+        note: What people should know beside that, such as a run cache that does not answer.
     """
 
     report: StageReport
     cached: bool = False
     why: str = ""
+    source: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,5 +205,5 @@ def read_report(folder: Path) -> StageReport | None:
     """The report in a stage's output folder; None where there is none that can be read."""
     try:
         return StageReport.from_dict(json.loads((folder / STAGE_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assay import artifacts
-from assay.cache import Cache, components_of, key_of, stamps_of
+from assay.cache import Cache, components_of, stamps_of
+from assay.environment import SERVER, TRACKED
 from assay.errors import Exit
 from assay.graph import World
 from assay.progress import Progress
 from assay.reports import Entry, StageReport, Status, read_report, skipped, write_report
+from assay.run_cache.client import VARIABLES
+from assay.run_cache.entry import Receipt, receipt_of
 from assay.starting import Started, start
 from assay.supervisor import RUN_VARIABLE
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.plan import Plan, Step
-_TRACKED, _SERVER = "train", "MLFLOW_TRACKING_URI"
+    from assay.run_cache.client import RunCache
 _PATIENCE = 2.0
 
 
@@ -41,6 +44,7 @@ class Execution:
         environment: Variables for steps that touch the world: store, commit.
         fresh: True to reuse nothing.
         progress: Tells people what happens.
+        run_cache: Where results are looked for that this machine does not have.
     """
 
     plan: Plan
@@ -51,6 +55,7 @@ class Execution:
     environment: dict[str, str] = field(default_factory=dict)
     fresh: bool = False
     progress: Progress = field(default_factory=Progress)
+    run_cache: RunCache | None = None
     _entries: dict[str, Entry] = field(default_factory=dict, init=False)
     _running: list[Started] = field(default_factory=list, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
@@ -106,21 +111,43 @@ class Execution:
     def _reuse_or_run(self, step: Step, inputs: Path, outputs: Path) -> Entry:
         stamps = stamps_of(step, self.project)
         components = components_of(step, self.project, inputs)
-        key = key_of(components)
-        hit = None if self.fresh else self.cache.find(step.stage, key)
-        if hit:
-            for ref in hit.report.outputs:
-                artifacts.link_tree(hit.folder / ref.path, outputs / ref.path)
-            write_report(outputs, hit.report)
+        receipt = receipt_of(step, components)
+        entry, note = (None, "") if self.fresh else self._reused(receipt, outputs)
+        if entry:
             self.cache.remember(step.stage, components)
-            return Entry(report=hit.report, cached=True, why="nothing changed")
+            return entry
         why = "asked for" if self.fresh else self.cache.explain(step.stage, components)
         report = self._spawn(step, inputs, outputs)
         self.cache.remember(step.stage, components)
         # what was changed while the stage ran may or may not be in its result, which then belongs to no key
         if report.passed and stamps_of(step, self.project) == stamps:
-            self.cache.store(step.stage, key, outputs, report)
-        return Entry(report=report, why=why)
+            note = "; ".join(filter(None, (note, self._kept(receipt, outputs, report))))
+        return Entry(report=report, why=why, note=note)
+
+    def _reused(self, receipt: Receipt, outputs: Path) -> tuple[Entry | None, str]:
+        """The result from this machine, else from the run cache, laid out in `outputs`; and what people should know."""
+        hit = self.cache.find(receipt.stage, receipt.key)
+        if hit:
+            _lay_out(hit.report, hit.folder, outputs)
+            return Entry(report=hit.report, cached=True, why="nothing changed"), ""
+        if not self.run_cache:
+            return None, ""
+        folder = self._scratch(receipt.stage)
+        report, note = self.run_cache.find(receipt, folder)
+        entry = None
+        if report:
+            _lay_out(report, folder, outputs)
+            self.cache.store(receipt.stage, receipt.key, outputs, report)
+            entry = Entry(report=report, cached=True, why="nothing changed", source=self.run_cache.store.kind)
+        shutil.rmtree(folder, ignore_errors=True)
+        return entry, note
+
+    def _kept(self, receipt: Receipt, outputs: Path, report: StageReport) -> str:
+        self.cache.store(receipt.stage, receipt.key, outputs, report)
+        return self.run_cache.keep(receipt, outputs, self._scratch(receipt.stage)) if self.run_cache else ""
+
+    def _scratch(self, stage: str) -> Path:
+        return self.folder / ".run-cache" / stage
 
     def _lay_inputs(self, step: Step) -> Path:
         inputs = self.folder / ".inputs" / step.stage
@@ -136,9 +163,10 @@ class Execution:
             return _interrupted(step.stage, self.run_id, begun=True)
         self.progress.started(step.stage)
         folders = {"{inputs}": inputs, "{outputs}": outputs, "{project}": self.project}
-        environment = os.environ | step.environment | {RUN_VARIABLE: self.run_id}
+        environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        environment |= step.environment | {RUN_VARIABLE: self.run_id}
         # a server that the training is logged to wants to know the commit; a pure result must not depend on it
-        tracked = step.stage == _TRACKED and _SERVER in os.environ
+        tracked = step.stage == TRACKED and SERVER in os.environ
         environment |= self.environment if step.world is not World.NONE or tracked else {}
         clock = time.monotonic()
         process = start([str(folders.get(word, word)) for word in step.argv], environment)
@@ -162,6 +190,12 @@ class Execution:
             process.terminate()
         for process in self._running:
             process.wait()
+
+
+def _lay_out(report: StageReport, folder: Path, outputs: Path) -> None:
+    for ref in report.outputs:
+        artifacts.link_tree(folder / ref.path, outputs / ref.path)
+    write_report(outputs, report)
 
 
 def _lost(stage: str, code: int, said: list[str], seconds: float, run_id: str) -> StageReport:

@@ -11,7 +11,7 @@ import pytest
 import small
 
 from assay import artifacts
-from assay.cache import toolkit_file
+from assay.environment import toolkit_file
 from assay.errors import AssayError, ConfigError
 from assay.serving.bundle import TOOLKIT, make_bundle
 from assay.single import stage_context

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
 from assay import artifacts
-from assay.cache import PACKAGE
+from assay.environment import PACKAGE
 from assay.errors import ArtifactError
 from assay.models import modelfolder, skopsfile
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ interface Node { id: ID! }
 scalar Platform
 enum CacheSharingMode { SHARED PRIVATE LOCKED }
 enum ReturnType { SUCCESS FAILURE ANY }
+enum ImageLayerCompression { Gzip Uncompressed }
 input BuildArg { name: String! value: String! }
 type CacheVolume implements Node { id: ID! }
 type Secret implements Node { id: ID! plaintext: String! }
@@ -67,6 +69,7 @@ type Container implements Node {
   withMountedDirectory(path: String!, source: ID!): Container!
   withDirectory(path: String!, source: ID!): Container!
   withFile(path: String!, source: ID!, permissions: Int): Container!
+  withNewFile(path: String!, contents: String!): Container!
   withWorkdir(path: String!): Container!
   withExec(args: [String!]!, expect: ReturnType): Container!
   withServiceBinding(alias: String!, service: ID!): Container!
@@ -75,7 +78,7 @@ type Container implements Node {
   withLabel(name: String!, value: String!): Container!
   experimentalWithAllGPUs: Container!
   withRegistryAuth(address: String!, username: String!, secret: ID!): Container!
-  publish(address: String!, platformVariants: [ID!]): String!
+  publish(address: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression): String!
   asTarball: File!
   rootfs: Directory!
   asService(useEntrypoint: Boolean, args: [String!]): Service!
@@ -122,6 +125,9 @@ class FakeEngine:
     unreachable: bool = False
     registry_code: int = 0
     published: list[tuple[str, Chain, list[Chain]]] = field(default_factory=list)
+    stored: dict[str, Chain] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    run_cache: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -151,19 +157,17 @@ class FakeEngine:
             self.ids[key] = chain
             return key
         if name == "publish":
-            if self.unreachable:
-                msg = "401 Unauthorized"
-                raise ValueError(msg)
-            variants = [self.ids[key] for key in args.get("platformVariants") or ()]
-            self.published.append((args["address"], chain, variants))
-            return f"{args['address']}@sha256:{'0' * 64}"
+            return self._publish(chain, args)
         if name == "entries":
             if "directory" in dict(chain) and dict(chain)["directory"]["path"] == "/results":
                 return ["run.json", "provenance.json"]
             return ["Dockerfile"] if self.stable else []
         if name == "glob":
             return [args["pattern"].replace("**", "some/file"), args["pattern"].replace("**", "some/")]
-        reference = f"{dict(chain).get('from', {}).get('address')}@sha256:{'1' * 64}"
+        address = dict(chain).get("from", {}).get("address", "")
+        if name == "imageRef" and "/run-cache:" in address and (self.run_cache or address not in self.stored):
+            raise ValueError(self.run_cache or f"{address}: not found")
+        reference = f"{address}@sha256:{'1' * 64}"
         fixed = {
             "defaultPlatform": "linux/amd64",
             "imageRef": reference,
@@ -172,12 +176,24 @@ class FakeEngine:
             "exitCode": self.registry_code,
             "stderr": "nobody is there",
         }
-        asked: dict[str, Callable[[Chain], Any]] = {
+        asked: dict[str, Callable[[Chain], str]] = {
             "contents": self._contents,
             "stdout": self._run,
-            "plaintext": lambda secret: secret[-1][1]["plaintext"],
+            "plaintext": lambda secret: str(secret[-1][1]["plaintext"]),
         }
         return fixed[name] if name in fixed else asked[name](chain)
+
+    def _publish(self, chain: Chain, args: dict[str, Any]) -> str:
+        address, is_entry = args["address"], "forcedCompression" in args
+        if self.unreachable or (is_entry and self.run_cache):
+            raise ValueError(self.run_cache or "401 Unauthorized")
+        if is_entry:
+            (entry,) = [args["source"] for name, args in chain if name == "withDirectory"]
+            self.stored[address] = self.ids[entry]
+        else:
+            variants = [self.ids[key] for key in args.get("platformVariants") or ()]
+            self.published.append((address, chain, variants))
+        return f"{address}@sha256:{'0' * 64}"
 
     def _run(self, chain: Chain) -> str:
         if "withExec" not in dict(chain):
@@ -190,6 +206,13 @@ class FakeEngine:
         if "--exit-code" in done.args and any(code for _, code in self.outcomes.values()):
             msg = f"exit code: {max(code for _, code in self.outcomes.values())}"
             raise ValueError(msg)
+        if "cache" in done.args:
+            if "key" not in done.args:
+                return self.verdicts.get(json.loads(done.args[-1])["stage"], "")
+            (plan,) = [args["contents"] for name, args in chain if name == "withNewFile"]
+            (step,) = json.loads(plan)["steps"]
+            name = f"{step['stage']}-{zlib.crc32(done.args[-1].encode())}"
+            return json.dumps({"name": name, "stage": step["stage"], "facts": json.loads(done.args[-1])})
         said = {"plan": self.plan, "freeze": "reg.example/income:v1@sha256:frozen\n", "attest": "attached\n"}
         return next((text for word, text in said.items() if word in done.args), "the run's table\n")
 
@@ -197,7 +220,8 @@ class FakeEngine:
         if chain[-1][1]["path"] == "/results/package/image.json":
             return json.dumps({"reference": "reg.example/income:v1@sha256:frozen"})
         if "withExec" not in dict(chain):
-            return str(dict(chain)["withNewFile"]["contents"])
+            stored = json.dumps({"message": "as it was stored", "run_id": "another"})
+            return str(dict(chain).get("withNewFile", {}).get("contents", stored))
         done = self._exec(chain)
         stage = done.args[done.args.index("stage") + 1]
         status, code = self.outcomes.get(stage, ("passed", 0))
@@ -208,6 +232,8 @@ class FakeEngine:
         calls = list(_calls(chain))
         named = {n: [a for name, a in calls if name == n] for n, _ in calls}
         execs = [a["args"] for a in named.get("withExec", [])]
+        # a description in full repeats what its parts are made of, and there are many of these
+        full = "cache" not in execs[-1]
         return Exec(
             args=execs[-1],
             env={a["name"]: a["value"] for a in named.get("withEnvVariable", [])},
@@ -215,7 +241,7 @@ class FakeEngine:
             secrets={a["name"]: a["secret"] for a in named.get("withSecretVariable", [])}
             | {a["path"]: a["source"] for a in named.get("withMountedSecret", [])},
             caches={a["path"]: self.ids[a["cache"]][0][1]["key"] for a in named.get("withMountedCache", [])},
-            mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", [])},
+            mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", []) if full},
             services=[a["alias"] for a in named.get("withServiceBinding", [])],
             image=named["from"][0]["address"],
             installs=[" ".join(args) for args in execs if args[0] == "pip"],

@@ -53,7 +53,7 @@ def toolkit(settings: Settings, requirements: str = "", project_requirements: st
 def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Container:
     """The container of `step`, ready to execute its command: inputs at /in, outputs to /out, project at /project."""
     container = toolkit(settings, step.requirements, step.project_requirements)
-    container = container.with_mounted_directory("/project", _project(settings, step)).with_workdir("/project")
+    container = container.with_mounted_directory("/project", project(settings, step)).with_workdir("/project")
     container = container.with_mounted_directory("/in", inputs).with_directory("/out", dag.directory())
     for name, value in step.environment.items():
         container = container.with_env_variable(name, value)
@@ -173,6 +173,7 @@ def command(step: Step) -> list[str]:
     return [folders.get(word, word) for word in step.argv]
 
 
-def _project(settings: Settings, step: Step) -> dagger.Directory:
+def project(settings: Settings, step: Step) -> dagger.Directory:
+    """The part of the project that `step` reads."""
     data = [step.data, f"{step.data.rstrip('/')}/**"] if step.data else []
     return settings.source.filter(include=[*step.source, *data]) if step.source or data else dag.directory()

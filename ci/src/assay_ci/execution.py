@@ -10,6 +10,7 @@ from opentelemetry import trace
 
 from assay_ci import containers, image, supply
 from assay_ci.plan import Plan, Step
+from assay_ci.run_cache import RunCache
 from assay_ci.settings import Settings
 from assay_ci.stage_run import StageRun
 
@@ -25,6 +26,10 @@ class Execution:
     plan: Plan
     runs: dict[str, StageRun] = field(default_factory=dict)
     images: dict[str, dagger.Container] = field(default_factory=dict)
+    cache: RunCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = RunCache(self.settings)
 
     async def run(self) -> dict[str, StageRun]:
         """Execute every step as soon as its suppliers are done; a step whose supplier did not pass is left out."""
@@ -64,15 +69,25 @@ class Execution:
                 if not run.passed:
                     span.set_status(trace.StatusCode.ERROR, run.message)
         done[step.stage].set()
+        # what comes after need not wait until the result is stored
+        if step.stage in self.runs:
+            self.runs[step.stage] = await self.cache.keep(self.runs[step.stage])
 
     async def _execute(self, step: Step) -> StageRun:
         inputs = await self._inputs(step)
-        container = containers.stage(self.settings, step, inputs)
         if step.stage == "package":
-            return await self._package(step, inputs, container)
-        if step.services:
-            container = await self._with_versions(step, inputs, container)
-        return await self._exec(step, container)
+            return await self._package(step, inputs)
+
+        async def work() -> StageRun:
+            container = containers.stage(self.settings, step, inputs)
+            return await self._exec(
+                step, await self._with_versions(step, inputs, container) if step.services else container
+            )
+
+        # a training names its run on the server that it is logged to
+        tracked = step.stage == "train" and self.settings.tracking_uri
+        facts = {"tracking server": self.settings.tracking_uri} if tracked else {}
+        return await self.cache.reuse_or(step, inputs, facts, work)
 
     async def _exec(self, step: Step, container: dagger.Container) -> StageRun:
         result = await self._try(step, container)
@@ -88,17 +103,25 @@ class Execution:
             report = json.loads(await folder.file("report.json").contents())
         except dagger.QueryError as error:
             return _Result(_lost(step, error, self.settings.run_id), stale=False)
-        run = _stage_run(step, folder, passed=report["status"] == "passed", message=report["message"])
+        run = StageRun.of(step, folder, passed=report["status"] == "passed", message=report["message"])
         stale = report["status"] != "passed" and report["run_id"] != self.settings.run_id
         return _Result(run, stale=stale)
 
-    async def _package(self, step: Step, inputs: dagger.Directory, container: dagger.Container) -> StageRun:
+    async def _package(self, step: Step, inputs: dagger.Directory) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
-        bundle = await image.bundle(self.settings, step, inputs)
+        made: dict[str, dagger.Directory] = {}
+        facts = {"base image": self.settings.image}
+
+        async def judge() -> StageRun:
+            made["bundle"] = await image.bundle(self.settings, step, inputs)
+            return await self._judge(step, inputs, image.build(self.settings, made["bundle"]), {})
+
+        run = await self.cache.reuse_or(step, inputs, facts, judge)
+        if not run.passed:
+            return run
+        bundle = made.get("bundle") or run.folder.directory("bundle")
         built = self.images["candidate"] = image.build(self.settings, bundle)
-        container = await image.shown(container, built)
-        run = await self._exec(step, container)
-        if not run.passed or not self.settings.registry:
+        if not self.settings.registry:
             return run
         try:
             published = await image.publish(self.settings, bundle, built)
@@ -106,6 +129,12 @@ class Execution:
             return _made(step, "error", 5, _unpublished(self.settings, error), self.settings.run_id)
         reference, note = await supply.frozen(self.settings, published)
         told = {"REFERENCE": reference, "NOTE": note, "PLATFORMS": ",".join(await image.platforms(self.settings))}
+        return await self.cache.reuse_or(step, inputs, facts | told, lambda: self._judge(step, inputs, built, told))
+
+    async def _judge(
+        self, step: Step, inputs: dagger.Directory, built: dagger.Container, told: dict[str, str]
+    ) -> StageRun:
+        container = await image.shown(containers.stage(self.settings, step, inputs), built)
         for name, value in told.items():
             container = container.with_env_variable(f"ASSAY_IMAGE_{name}", value)
         return await self._exec(step, container)
@@ -174,19 +203,7 @@ def _made(step: Step, status: str, code: int, why: str, run_id: str) -> StageRun
     folder = (
         dag.directory().with_new_file("report.json", json.dumps(facts | nothing)).with_new_file("stage.log", f"{why}\n")
     )
-    return _stage_run(step, folder, passed=False, message=why)
-
-
-def _stage_run(step: Step, folder: dagger.Directory, *, passed: bool, message: str) -> StageRun:
-    return StageRun(
-        stage=step.stage,
-        passed=passed,
-        message=message,
-        report=folder.file("report.json"),
-        log=folder.file("stage.log"),
-        folder=folder,
-        artifacts=[slot.path for slot in step.outputs],
-    )
+    return StageRun.of(step, folder, passed=False, message=why)
 
 
 def _unpublished(settings: Settings, error: dagger.QueryError) -> str:

@@ -58,6 +58,11 @@ class Assay:
     registry_password: Annotated[dagger.Secret | None, Doc("Password or token at the registry")] = None
     registry_http: Annotated[bool, Doc("The registry speaks plain http; the engine has to know it too")] = False
     platforms: Annotated[str, Doc("Publish for these, linux/amd64,linux/arm64; empty: for the engine's own")] = ""
+    run_cache: Annotated[
+        str, Doc("Where results of pure stages are shared between engines, oci://host/repository; empty: nowhere")
+    ] = ""
+    run_cache_username: Annotated[str, Doc("User at the registry of the run cache")] = ""
+    run_cache_password: Annotated[dagger.Secret | None, Doc("Password or token there")] = None
     kubeconfig: Annotated[dagger.Secret | None, Doc("Where and as whom to deploy, for target kubernetes")] = None
     kubectl_image: Annotated[str, Doc("Image that kubectl is taken from, /bin/kubectl")] = _KUBECTL
     signing_key: Annotated[dagger.Secret | None, Doc("Private key (PEM) that register signs the model with")] = None

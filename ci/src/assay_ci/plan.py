@@ -16,7 +16,7 @@ class Slot:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One stage of the plan; see `assay.plan.Step` for what each field means."""
+    """One stage of the plan; see `assay.plan.Step` for what each field means. `alone` is a plan of this step only."""
 
     stage: str
     argv: tuple[str, ...]
@@ -31,6 +31,7 @@ class Step:
     data: str
     gpu: bool
     services: bool
+    alone: str = ""
 
     @property
     def pure(self) -> bool:
@@ -48,11 +49,12 @@ class Plan:
     @staticmethod
     def parse(text: str) -> "Plan":
         """Read the plan's JSON; fields that the module has no use for are left out."""
-        return Plan(tuple(_step(step) for step in json.loads(text)["steps"]), text)
+        plan = json.loads(text)
+        return Plan(tuple(_step(step, json.dumps(plan | {"steps": [step]})) for step in plan["steps"]), text)
 
 
-def _step(data: dict[str, Any]) -> Step:
-    known = {name: data[name] for name in Step.__dataclass_fields__}
+def _step(data: dict[str, Any], alone: str) -> Step:
+    known = {name: data[name] for name in Step.__dataclass_fields__ if name != "alone"} | {"alone": alone}
     slots = {name: tuple(Slot(**slot) for slot in data[name]) for name in ("inputs", "outputs")}
     lists = {name: tuple(data[name]) for name in ("argv", "needs", "source")}
     return Step(**{**known, **lists, **slots})

@@ -27,6 +27,9 @@ class Settings:
     registry_password: dagger.Secret | None
     registry_http: bool
     platforms: str
+    run_cache: str
+    run_cache_username: str
+    run_cache_password: dagger.Secret | None
     kubeconfig: dagger.Secret | None
     kubectl_image: str
     signing_key: dagger.Secret | None

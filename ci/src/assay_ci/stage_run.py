@@ -1,7 +1,11 @@
 """What a stage function gives back."""
 
+from copy import copy
+
 import dagger
 from dagger import field, function, object_type
+
+from assay_ci.plan import Step
 
 
 @object_type
@@ -20,6 +24,25 @@ class StageRun:
     """What the stage printed"""
     folder: dagger.Directory
     artifacts: list[str]
+
+    @staticmethod
+    def of(step: Step, folder: dagger.Directory, *, passed: bool, message: str) -> "StageRun":
+        """The run of `step` that left `folder`."""
+        return StageRun(
+            stage=step.stage,
+            passed=passed,
+            message=message,
+            report=folder.file("report.json"),
+            log=folder.file("stage.log"),
+            folder=folder,
+            artifacts=[slot.path for slot in step.outputs],
+        )
+
+    def with_file(self, name: str, text: str) -> "StageRun":
+        """The same run with a file more in its folder."""
+        changed = copy(self)
+        changed.folder = self.folder.with_new_file(name, text)
+        return changed
 
     @function
     def results(self) -> dagger.Directory:

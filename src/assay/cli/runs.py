@@ -23,6 +23,8 @@ def add_to(commands: Commands) -> None:
     plan.add_argument("--format", choices=("table", "json"), default="table")
     run = add(commands, "run", _run, "run the stages on this machine")
     run.add_argument("--fresh", action="store_true", help="reuse no earlier result")
+    shared = "folder or address (oci://, s3://, ...) of results that machines share; default: ASSAY_RUN_CACHE"
+    run.add_argument("--run-cache", default="", metavar="ADDRESS", help=shared)
     run.add_argument("--quiet", action="store_true", help="print only the result")
     run.add_argument("--verbose", action="store_true", help="print what each stage prints")
     run.add_argument("--json", action="store_true", help="print one JSON object a line: events, then the run")
@@ -74,7 +76,13 @@ def _run(arguments: argparse.Namespace) -> int:
     people = _people(arguments)
     events = Events(people, verbose=arguments.verbose, quiet=arguments.quiet)
     progress = events if arguments.json else people
-    run, folder = run_local(arguments.project, _selection(arguments), fresh=arguments.fresh, progress=progress)
+    run, folder = run_local(
+        arguments.project,
+        _selection(arguments),
+        fresh=arguments.fresh,
+        progress=progress,
+        run_cache=arguments.run_cache,
+    )
     if not arguments.json:
         _say(f"\n{run_table(run)}\n")
     report = leave_reports(run, folder)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import gpu
-from assay.cache import toolkit_file
 from assay.doctor.examination import Finding, fail, ok, warn
+from assay.environment import toolkit_file
 from assay.plan import make_plan
 
 if TYPE_CHECKING:

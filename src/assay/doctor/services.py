@@ -14,8 +14,8 @@ import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from assay.cache import toolkit_file
 from assay.doctor.examination import Finding, fail, ok, warn
+from assay.environment import toolkit_file
 from assay.errors import Exit, ServiceError
 from assay.rollout.kubectl import cluster_of, no_kubectl
 from assay.tracking.store import STORE_VARIABLE, prepare, served, without_password

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import artifacts, junit
-from assay.cache import PACKAGE
+from assay.environment import PACKAGE
 from assay.gates import Observed
 
 if TYPE_CHECKING:

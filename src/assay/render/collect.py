@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assay.errors import Exit
 from assay.render.html import run_html
 from assay.render.markdown import run_markdown
-from assay.reports import Entry, RunReport, StageReport, Status, read_report, skipped, write_json
+from assay.reports import ORIGIN_FILE, Entry, RunReport, StageReport, Status, read_report, skipped, write_json
 from assay.supply.provenance import write_provenance
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ def collect(plan: Plan, folder: Path, run_id: str) -> tuple[Entry, ...]:
     for step in plan.steps:
         report = read_report(folder / step.stage)
         blocked = [need for need in step.needs if not entries[need].report.passed]
-        entries[step.stage] = _entry(step, report, run_id) if report else _missing(step.stage, blocked, run_id)
+        entry = _entry(step, report, run_id) if report else _missing(step.stage, blocked, run_id)
+        entries[step.stage] = _with_origin(entry, folder / step.stage)
     return tuple(entries.values())
 
 
@@ -34,6 +37,15 @@ def _entry(step: Step, report: StageReport, run_id: str) -> Entry:
     if report.run_id != run_id:
         return Entry(report=report, cached=True, why="nothing changed")
     return Entry(report=report, why="ran" if step.world == "none" else f"{step.world} the world")
+
+
+def _with_origin(entry: Entry, folder: Path) -> Entry:
+    """`entry` with what the executor noted about where the result came from; whether it passed is not up to that."""
+    try:
+        noted = json.loads((folder / ORIGIN_FILE).read_text(encoding="utf-8"))
+        return replace(entry, source=str(noted["source"]), note=str(noted["note"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return entry
 
 
 def _missing(stage: str, blocked: list[str], run_id: str) -> Entry:

@@ -7,7 +7,18 @@ import re
 from typing import TYPE_CHECKING
 
 from assay.render.facts import compared
-from assay.render.text import drift_rows, gate_limit, gates_word, number, problems, status_word, time_word, verdict
+from assay.render.text import (
+    drift_rows,
+    gate_limit,
+    gates_word,
+    notes,
+    number,
+    problems,
+    status_text,
+    status_word,
+    time_word,
+    verdict,
+)
 from assay.reports import RUN_URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,13 +43,13 @@ def run_markdown(run: RunReport, folder: Path | None = None) -> str:
         folder: Its folder, where the comparison with the champion lies.
     """
     stages = [
-        (f"{_MARKS[status_word(e)]} {e.report.stage}", status_word(e), time_word(e), gates_word(e), e.why)
+        (f"{_MARKS[status_word(e)]} {e.report.stage}", status_text(e), time_word(e), gates_word(e), e.why)
         for e in run.entries
     ]
     parts = [
         f"## {run.project}: {verdict(run)}",
         _table(("stage", "status", "time", "gates", "why"), stages),
-        _block(problems(run)),
+        _block("\n\n".join(filter(None, (problems(run), notes(run))))),
         _table(("gate", "observed", "limit", "verdict", "message"), list(map(_gate, _by_urgency(run)))),
         _champion(folder) if folder else "",
         *(_table((f"{e.report.stage}: drifted column", "psi", "why"), drift_rows(e)) for e in run.entries),

@@ -62,6 +62,12 @@ def status_word(entry: Entry) -> str:
     return "cached" if entry.cached and entry.report.passed else str(entry.report.status)
 
 
+def status_text(entry: Entry) -> str:
+    """The same with where a reused result came from: `cached (registry)`."""
+    word = status_word(entry)
+    return f"{word} ({entry.source})" if entry.source and word == "cached" else word
+
+
 def time_word(entry: Entry) -> str:
     """`4.2 s`, or a dash for a stage that did not run now."""
     return "-" if entry.cached or entry.report.status is Status.SKIPPED else f"{entry.report.seconds:.1f} s"
@@ -75,9 +81,9 @@ def gates_word(entry: Entry) -> str:
 
 def run_table(run: RunReport) -> str:
     """The run: a line a stage, then the gates that stopped it or need a look, then what went wrong."""
-    rows = [(e.report.stage, status_word(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries]
+    rows = [(e.report.stage, status_text(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries]
     parts = [table(("stage", "status", "time", "gates", "why"), rows)]
-    parts += [text for text in (gates_table(run), *map(drift_table, run.entries), problems(run)) if text]
+    parts += [text for text in (gates_table(run), *map(drift_table, run.entries), problems(run), notes(run)) if text]
     return "\n\n".join([*parts, verdict(run)])
 
 
@@ -119,6 +125,11 @@ def problems(run: RunReport) -> str:
     """The message of each stage that ended in an error, in full."""
     errors = [e.report for e in run.entries if e.report.status is Status.ERROR]
     return "\n\n".join(f"{report.stage}: {report.message}" for report in errors)
+
+
+def notes(run: RunReport) -> str:
+    """What people should know beside the results, a line each."""
+    return "\n".join(f"note: {e.report.stage}: {_line(e.note)}" for e in run.entries if e.note)
 
 
 def verdict(run: RunReport) -> str:

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
-from assay.cache import PACKAGE, toolkit_file
+from assay.environment import PACKAGE, toolkit_file
 from assay.errors import ArtifactError, ConfigError
 from assay.models import modelfolder
 from assay.reports import write_json

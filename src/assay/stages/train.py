@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay import artifacts
-from assay.cache import toolkit_file
 from assay.callables import add_to_path, packages, user_code
 from assay.context import Context, Outcome
+from assay.environment import toolkit_file
 from assay.errors import ArtifactError, ProjectError
 from assay.evaluate.contract import broken
 from assay.evaluate.metrics import Task, labels_of

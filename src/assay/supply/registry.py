@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import ConfigError, ServiceError
+from assay.errors import ConfigError, Refused, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,8 @@ INSECURE_VARIABLE = "ASSAY_REGISTRY_INSECURE"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _ACCEPT = ", ".join((MANIFEST, INDEX, f"{_DOCKER}.v2+json", f"{_DOCKER}.list.v2+json"))
 _IMAGE = re.compile(r"(?P<host>[^/@]+)/(?P<name>[a-z0-9._/-]+)(:(?P<tag>[\w.-]+))?@(?P<digest>sha256:[0-9a-f]{64})")
-_SECONDS = 30
+_PATIENCE = 30.0, 30.0
+_OK = 200
 _DENIED = {401, 403}
 
 
@@ -60,8 +61,16 @@ class Repository:
         return Repository.connect(found["host"], found["name"]), found["tag"] or "", found["digest"]
 
     @staticmethod
-    def connect(host: str, name: str) -> Repository:
-        """The repository `name` at `host`, with the credentials of the environment.
+    def connect(
+        host: str, name: str, login: tuple[str, str] | None = None, seconds: tuple[float, float] = _PATIENCE
+    ) -> Repository:
+        """The repository `name` at `host`.
+
+        Args:
+            host: The registry, with port.
+            name: The repository's name in it.
+            login: User and password; None means those of the environment.
+            seconds: Longest wait for a connection, and for the next bytes.
 
         Raises:
             ConfigError: The package `oras` is not installed.
@@ -73,14 +82,14 @@ class Repository:
         # without the retries around it, which take two minutes to say that nobody is there
         once = type("Once", (Registry,), {"do_request": Registry.do_request.__wrapped__})
         plain = _plain(host)
-        basic = _call(host, lambda: _asks_for_password(f"{'http' if plain else 'https'}://{host}/v2/"))
+        basic = _call(host, lambda: _asks_for_password(f"{'http' if plain else 'https'}://{host}/v2/", seconds))
         client = once(host, insecure=plain, auth_backend="basic" if basic else "token")
-        user, password = os.environ.get(USERNAME_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
+        user, password = login or (os.environ.get(USERNAME_VARIABLE), os.environ.get(PASSWORD_VARIABLE))
         if user and password:
             client.auth.set_basic_auth(user, password)
         elif basic:
             raise _denied(host)
-        client.session.request = functools.partial(client.session.request, timeout=_SECONDS)
+        client.session.request = functools.partial(client.session.request, timeout=seconds)
         return Repository(host, name, client)
 
     def __str__(self) -> str:
@@ -97,7 +106,7 @@ class Repository:
     def get_blob(self, digest: str) -> bytes:
         """The blob with `digest`."""
         answer = self._request(f"blobs/{digest}", "GET")
-        self.expect(answer, 200)
+        self.expect(answer, _OK)
         return bytes(answer.content)
 
     def put_blob(self, content: bytes) -> None:
@@ -105,8 +114,25 @@ class Repository:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "blob")
             file.write_bytes(content)
-            layer = descriptor(content, "application/octet-stream")
-            self.expect(_call(str(self), lambda: self.client.upload_blob(str(file), str(self), layer)), 200, 201, 202)
+            self.put_file(file, descriptor(content, "application/octet-stream"))
+
+    def put_file(self, file: Path, layer: dict[str, Any]) -> None:
+        """Push a file, unless it is there; `layer` is its descriptor."""
+        self.expect(_call(str(self), lambda: self.client.upload_blob(str(file), str(self), layer)), _OK, 201, 202)
+
+    def download(self, digest: str, target: Path, size: int) -> None:
+        """Bring a blob to `target`, not much more than `size` bytes; whoever uses it looks at its digest."""
+
+        def bring(answer: requests.Response) -> None:
+            with target.open("wb") as file:
+                for piece in answer.iter_content(2**20):
+                    file.write(piece)
+                    if file.tell() > size:
+                        break
+
+        answer = self._request(f"blobs/{digest}", "GET", stream=True)
+        self.expect(answer, _OK)
+        _call(str(self), lambda: bring(answer))
 
     def expect(self, answer: requests.Response, *allowed: int) -> None:
         """See that the status is one of `allowed`."""
@@ -128,10 +154,10 @@ def descriptor(content: bytes, kind: str) -> dict[str, Any]:
     return {"mediaType": kind, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
 
 
-def _asks_for_password(url: str) -> bool:
+def _asks_for_password(url: str, seconds: tuple[float, float]) -> bool:
     import requests
 
-    return requests.get(url, timeout=_SECONDS).headers.get("WWW-Authenticate", "").lower().startswith("basic")
+    return requests.get(url, timeout=seconds).headers.get("WWW-Authenticate", "").lower().startswith("basic")
 
 
 def _plain(host: str) -> bool:
@@ -162,8 +188,6 @@ def _call(where: str, ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever
         raise ServiceError("the registry takes no upload", where, next=then) from None
 
 
-def _denied(where: str) -> ServiceError:
+def _denied(where: str) -> Refused:
     then = f"set {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}"
-    return ServiceError(
-        "the registry refuses us: the credentials are missing, wrong, or may not push", where, next=then
-    )
+    return Refused("the registry refuses us: the credentials are missing, wrong, or may not push", where, next=then)
