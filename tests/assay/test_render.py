@@ -247,3 +247,11 @@ def test_a_link_to_the_ci_run_is_one_only_where_it_is_an_address(monkeypatch: py
     ):
         monkeypatch.setenv("ASSAY_RUN_URL", told)
         assert ("](" in run_markdown(run(failed()))) == linked
+
+
+def test_where_a_result_came_from_is_told_in_every_form() -> None:
+    report = StageReport(stage="train", status=Status.PASSED)
+    what = run(Entry(report=report, cached=True, why="nothing changed", source="registry", note="it was slow"))
+    for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):
+        assert "cached (registry)" in text
+        assert "it was slow" in text

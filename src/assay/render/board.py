@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from assay.progress import Progress
-from assay.render.text import status_word
+from assay.render.text import status_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Board(Progress):
 
     def ended(self, entry: Entry) -> None:
         """Its clock stands still."""
-        word = status_word(entry)
+        word = status_text(entry)
         told = entry.why if entry.cached else plain(entry.report.message.partition("\n")[0])
         self._set(entry.report.stage, Row(word, seconds=0.0 if entry.cached else entry.report.seconds, told=told))
 

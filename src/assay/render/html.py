@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.render import trend
 from assay.render.facts import compared, lineage
 from assay.render.page import PICTURES, document, image, inside, table, tag
-from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_word, verdict
+from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_text, status_word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,11 @@ def _overview_row(entry: Entry, longest: float) -> tuple[str, ...]:
     bar = f'<div class="bar" style="width:{100 * seconds / longest:.0f}%"></div>' if seconds else ""
     link = f'<a href="#{report.stage}">{report.stage}</a>'
     time = f"{seconds:.1f} s" if seconds else "-"
-    return (link, tag(status_word(entry)), time, bar, gates_word(entry), escape(entry.why))
+    return (link, _status(entry), time, bar, gates_word(entry), escape(entry.why))
+
+
+def _status(entry: Entry) -> str:
+    return tag(status_word(entry), status_text(entry))
 
 
 def _blocking(run: RunReport, over_time: Trends) -> str:
@@ -86,10 +90,11 @@ def _stage(entry: Entry, folder: Path, over_time: Trends) -> str:
     memory = f"{report.peak_memory / 2**20:.0f} MiB" if report.peak_memory else ""
     facts = " · ".join(filter(None, (f"{report.seconds:.1f} s", memory)))
     opened = " open" if report.gates or report.status in {"failed", "error"} else ""
-    message = f"<pre>{escape(report.message)}</pre>" if report.message else ""
+    said = "\n".join(filter(None, (report.message, entry.note)))
+    message = f"<pre>{escape(said)}</pre>" if said else ""
     gates = gates_table(report.gates, over_time) if report.gates else ""
     return (
-        f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{tag(status_word(entry))}'
+        f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_status(entry)}'
         f'<span class="grow"></span><span class="sub facts">{facts}</span></summary>'
         f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_artifacts(folder)}</div>'
         "</details>"

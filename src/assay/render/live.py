@@ -86,7 +86,7 @@ class Live(Board):
             grid.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
         wide = self._console.width >= _ROOM_FOR_WORDS
         for stage, row in rows.items():
-            word = Text(row.word, _COLOURS.get(row.word, "dim"))
+            word = Text(row.word, _COLOURS.get(row.word.partition(" ")[0], "dim"))
             grid.add_row(Text(stage), word, Text(row.clock), Text(row.told if wide else "", "dim"))
         grid.add_row(Text(f"{done} of {len(self.rows)} done"), Text(""), clock_text(time.monotonic() - self._began))
         return grid
