@@ -32,7 +32,10 @@ PACKAGE = Path(__file__).parent
 _KEEP = 8
 _LAST = "last.json"
 # what no result depends on
-_AROUND = {"cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"}
+_AROUND = {
+    *("cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"),
+    *("scaffold", "doctor", "explain.py", "rulebook.py"),
+}
 
 
 @dataclass(frozen=True)
