@@ -59,6 +59,8 @@ def test_one_that_hangs_holds_nobody_up() -> None:
     started = time.monotonic()
     looks = {"stuck": lambda: [ok("stuck", "never")] * stuck.wait(60), "quick": lambda: [ok("quick", "here")]}
     told = examine(looks, seconds=0.2)
+    needed = examine({"stuck": looks["stuck"]}, seconds=0.1, needed=("stuck",))
+    assert (needed[0].health, needed[0].code) == ("fail", 5)
     assert time.monotonic() - started < 5
     stuck.set()
     assert [(one.check, one.health) for one in told] == [("stuck", "warn"), ("quick", "ok")]
