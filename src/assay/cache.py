@@ -33,8 +33,10 @@ _LAST = "last.json"
 INPUT = "input "
 """Begins the name of a component that is an artifact."""
 # what no result depends on
-_AROUND = {"cli", "local.py", "runner.py", "starting.py", "render", "cache.py", "progress.py", "__main__.py"}
-_AROUND |= {"run_cache", "_files"}
+_AROUND = {
+    *("__main__.py", "_files", "cache.py", "cli", "local.py", "progress.py", "render", "runner.py", "starting.py"),
+    *("run_cache", "scaffold", "doctor", "explain.py", "rulebook.py"),
+}
 
 
 @dataclass(frozen=True)

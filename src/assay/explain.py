@@ -140,20 +140,19 @@ def _inputs(folder: Path | None, root: Path, name: str) -> Path:
 def _parts(root: Path, step: Step, folder: Path | None) -> tuple[Part, ...]:
     now = components_of(step, root, _inputs(folder, root, step.stage))
     before = _remembered(root, step.stage)
-    return tuple(Part(*_kind(name), now.get(name), before.get(name)) for name in {**now, **before})
+    return tuple(Part(*_kind(name, step), now.get(name), before.get(name)) for name in {**now, **before})
 
 
 def _remembered(root: Path, name: str) -> Mapping[str, str]:
     return Cache(root / ".assay/cache").last(name)
 
 
-def _kind(component: str) -> tuple[str, str]:
+def _kind(component: str, step: Step) -> tuple[str, str]:
     for prefix, kind in _KINDS:
         if component.startswith(prefix):
             return kind, component.removeprefix(prefix)
-    # a file of the project is named by its path, everything else by words
-    known = component.startswith("package ") or " " in component or ("/" not in component and "." not in component)
-    return ("environment" if known else "source"), component
+    # files of the project are named by their paths, everything else by words
+    return ("source" if "/" in component or component in step.source else "environment"), component
 
 
 def _next(root: Path, plan: Plan, step: Step, parts: tuple[Part, ...], folder: Path | None) -> str:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from assay.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,8 @@ def test_one_that_hangs_holds_nobody_up() -> None:
     started = time.monotonic()
     looks = {"stuck": lambda: [ok("stuck", "never")] * stuck.wait(60), "quick": lambda: [ok("quick", "here")]}
     told = examine(looks, seconds=0.2)
+    needed = examine({"stuck": looks["stuck"]}, seconds=0.1, needed=("stuck",))
+    assert (needed[0].health, needed[0].code) == ("fail", 5)
     assert time.monotonic() - started < 5
     stuck.set()
     assert [(one.check, one.health) for one in told] == [("stuck", "warn"), ("quick", "ok")]
@@ -137,6 +139,19 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = MINIMAL.replace('name = "tiny"', 'name = "tiny"\nrequirements = "requirements.txt"')
     told = list(machine.packages(project(tmp_path, text)))
     assert [one.check for one in told] == ["packages: requirements.txt"]
+
+
+def test_packages_for_addresses_are_missed_only_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fetch", "monitor"):
+        (tmp_path / f"{name}.lock").write_text("some-protocol==1\n")
+    monkeypatch.setattr(machine, "toolkit_file", lambda name: tmp_path / Path(name).name)
+    for name in ("test", "data", "train", "evaluate", "registry", "register", "package", "deploy"):
+        (tmp_path / f"{name}.lock").touch()
+    assert only(machine.packages(project(tmp_path))).health == "ok"
+    told = only(machine.packages(project(tmp_path, MINIMAL + '[tool.assay.monitor]\npath = "s3://bucket/log"\n')))
+    assert (told.check, told.health) == ("packages: monitor", "fail")
 
 
 def test_disk_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,9 @@ def test_nothing_changed(ran: Path) -> None:
     assert told.next == "its result is reused: nothing changed"
     assert told.last == f"passed in run {RUN}, first run (2.0 s)"
     assert told.results == ((str(ran / f".assay/runs/{RUN}/train/model"), 5),)
+    assert [part.name for part in told.parts if part.kind == "source"] == ["src/tiny.py"]
+    (ran / "src/a b.py").touch()
+    assert changed(ran, "train") == {"source src/a b.py": "new"}
     kinds = {part.kind for part in told.parts}
     assert kinds == {"environment", "config", "source", "input"}
 

@@ -131,6 +131,20 @@ def test_columns_that_tell_nothing_or_too_much_are_left_out(tmp_path: Path) -> N
     assert len(done.notes) == 6
 
 
+def test_the_target_in_another_unit_is_left_out(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    price = (100 + 10 * flowers()["width"] + random.normal(size=COUNT)).round(2)
+    frame = flowers().drop(columns="bought").assign(cents=100 * price, price=price)
+    assert excluded(make(tmp_path, write(frame, tmp_path))) == {"cents"}
+
+
+def test_too_few_holdout_rows_are_compared_with_no_champion(tmp_path: Path) -> None:
+    many = make(tmp_path, write(flowers(), tmp_path)).table["gates"]["model-validate"]
+    assert many["roc_auc"]["vs_champion"]["max_drop"] > 0.05
+    few_rows = make(tmp_path / "few", write(flowers().head(60), tmp_path)).table["gates"]["model-validate"]
+    assert set(few_rows["roc_auc"]) == {"min"}
+
+
 def test_a_date_holds_the_newest_rows_out(tmp_path: Path) -> None:
     days = pd.date_range("2024-01-01", periods=COUNT).strftime("%Y-%m-%d")
     done = make(tmp_path, write(flowers().assign(created=days), tmp_path), target="bought")

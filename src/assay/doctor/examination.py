@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import subprocess
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from assay.data.fetching.credentials import shown
 from assay.errors import AssayError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     Look: TypeAlias = "Callable[[], Sequence[Finding]]"
 
@@ -69,8 +70,14 @@ def failed(check: str, error: AssayError) -> Finding:
     return fail(check, f"{first} ({error.where})" if error.where else first, then, error.exit_code)
 
 
-def examine(looks: Mapping[str, Look], seconds: float = SECONDS) -> list[Finding]:
-    """All findings, in the order of `looks`, after `seconds` at the latest."""
+def examine(looks: Mapping[str, Look], seconds: float = SECONDS, needed: Container[str] = ()) -> list[Finding]:
+    """All findings, in the order of `looks`, after `seconds` at the latest.
+
+    Args:
+        looks: By name.
+        seconds: How long they have.
+        needed: Those without whose answer no run passes.
+    """
     done: queue.SimpleQueue[tuple[str, list[Finding]]] = queue.SimpleQueue()
     for name, look in looks.items():
         # a thread that never comes back must not keep the process alive
@@ -84,7 +91,13 @@ def examine(looks: Mapping[str, Look], seconds: float = SECONDS) -> list[Finding
             break
         found[name] = findings
     late = f"no answer within {seconds:g} s"
-    return [finding for name in looks for finding in found.get(name, [warn(name, late, "try again, or look by hand")])]
+    return [one for name in looks for one in found.get(name, [_silent(name, late, needed=name in needed)])]
+
+
+def _silent(name: str, late: str, *, needed: bool) -> Finding:
+    if needed:
+        return fail(name, late, "see whether it is up, and the way to it (firewall, proxy)", Exit.SERVICE)
+    return warn(name, late, "try again, or look by hand")
 
 
 def _work(name: str, look: Look, done: queue.SimpleQueue[tuple[str, list[Finding]]]) -> None:
@@ -92,6 +105,8 @@ def _work(name: str, look: Look, done: queue.SimpleQueue[tuple[str, list[Finding
         found = list(look())
     except AssayError as error:
         found = [failed(name, error)]
+    except subprocess.TimeoutExpired as error:
+        found = [_silent(name, f"no answer within {error.timeout:g} s", needed=False)]
     except Exception as error:  # noqa: BLE001 - a look that breaks must not hide what the others found
         found = [warn(name, f"could not be looked at: {type(error).__name__}: {error}", "look by hand")]
     # addresses may hold passwords

@@ -17,7 +17,7 @@ from assay.environment import toolkit_file
 from assay.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from assay.project import Project
 
@@ -46,11 +46,20 @@ def packages(project: Project) -> Iterator[Finding]:
             files.setdefault(toolkit_file(f"requirements/{step.requirements}.lock"), []).append(step.stage)
     own = project.config.requirements
     # what the project pins itself counts for it more than what Assay was tried with
-    exempt = _pinned(project.root / own, installed).keys() if own else ()
+    exempt = {*(_pinned(project.root / own, installed) if own else ()), *_only_for_addresses(project, files)}
     found = [one for file, stages in files.items() for one in _lock(file, ", ".join(stages), installed, exempt)]
     found += _lock(project.root / own, own, installed, ()) if own else []
     also = f", and {own}" if own else ""
     yield from found or [ok("packages", f"as the locks of {len(files)} kinds of stages say{also}")]
+
+
+def _only_for_addresses(project: Project, files: Container[Path]) -> Iterable[str]:
+    """What monitor needs for addresses, and no other stage needs, where the project names none."""
+    fetch = toolkit_file("requirements/fetch.lock")
+    watched = (project.config.monitor.path, project.config.monitor.labels)
+    if fetch in files or any("://" in (address or "") for address in watched):
+        return ()
+    return _pinned(fetch, {}).keys()
 
 
 def _lock(file: Path, who: str, installed: dict[str, str], exempt: Container[str]) -> Iterator[Finding]:
@@ -58,11 +67,11 @@ def _lock(file: Path, who: str, installed: dict[str, str], exempt: Container[str
         yield fail(f"packages: {who}", f"{file} is not there", "put it there, or install Assay anew")
         return
     pinned = _pinned(file, installed)
-    missing = [package for package in pinned if package not in installed]
+    missing = [package for package in pinned if package not in installed and package not in exempt]
     others = [
         f"{package} {installed[package]}, not {' or '.join(sorted(versions))}"
         for package, versions in pinned.items()
-        if package not in missing and package not in exempt and installed[package] not in versions
+        if package not in exempt and installed.get(package, "") not in {"", *versions}
     ]
     where, then = f"packages: {who}", f"pip install -r {_short(file)}"
     if missing:

@@ -49,7 +49,7 @@ def doctor(root: Path, registry: str = "") -> list[Finding]:
         looks |= _of_project(project)
     if registry:
         looks["registry"] = lambda: list(services.registry(registry))
-    return [*found, *examine(looks)]
+    return [*found, *examine(looks, needed=("tracking", "cluster", "registry"))]
 
 
 def _broken(error: AssayError) -> Finding:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from assay.evaluate.bootstrap import Interval
     from assay.evaluate.weighted import Metric
 
-_FEWEST = 30
+FEWEST = 30
+"""With fewer rows two models cannot be compared."""
 _NEXT = "give the data the labels and columns that it knows, or drop vs_champion in the commit that replaces it"
 
 
@@ -101,7 +102,7 @@ def _observe(name: str, value: float, champion: Champion, apart: Interval | None
         return Observed(None, message=champion.problem or f"version {champion.version} has no {name}")
     told = f"version {champion.version} reaches {baseline:.6g}"
     if apart is None:
-        return Observed(value, baseline, message=told, inconclusive=rows < _FEWEST)
+        return Observed(value, baseline, message=told, inconclusive=rows < FEWEST)
     told += f", difference {value - baseline:+.4f} (95 %: {apart.low:+.4f} to {apart.high:+.4f})"
     interval = baseline + apart.low, baseline + apart.high
-    return Observed(value, baseline, message=told, inconclusive=rows < _FEWEST, interval=interval)
+    return Observed(value, baseline, message=told, inconclusive=rows < FEWEST, interval=interval)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from assay.data.rules.schema_text import string, to_toml
+from assay.evaluate.champion import FEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,15 +108,17 @@ def _gates(rows: int, trial: Trial) -> Iterator[str]:
     learnt, held = trial.rows
     if trial.limits:
         yield f"# what a first training on {learnt} rows reached on {held} others, less what chance may do"
-    yield from map(_gate, trial.limits)
+    yield from (_gate(limit, compared=held >= FEWEST) for limit in trial.limits)
+    if held < FEWEST:
+        yield f"# with {FEWEST} holdout rows two models can be compared: add vs_champion = {{ max_drop = ... }} then"
     yield "latency_ms = { p95 = { max = 500 } }    # one row; CI shares its cores"
     yield "size_mb = { max = 100 }"
 
 
-def _gate(limit: Limit) -> str:
-    percent = "max_rise_percent = 10" if limit.bound == "max" else "max_drop = 0.02"
-    known = f"{limit.bound} = {limit.value!r}, vs_champion = {{ {percent} }}"
-    return f"{limit.metric} = {{ {known} }}    # {limit.reached:.4g} reached"
+def _gate(limit: Limit, *, compared: bool) -> str:
+    bound = "max_rise_percent" if limit.bound == "max" else "max_drop"
+    against = f", vs_champion = {{ {bound} = {limit.worse:g} }}" if compared else ""
+    return f"{limit.metric} = {{ {limit.bound} = {limit.value!r}{against} }}    # {limit.reached:.4g} reached"
 
 
 def _small(trial: Trial) -> Iterator[str]:

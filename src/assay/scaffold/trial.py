@@ -45,12 +45,14 @@ class Limit:
         reached: What it reached on the holdout rows.
         bound: min or max.
         value: The limit.
+        worse: How much worse than the champion a model may be: absolute, for errors in percent.
     """
 
     metric: str
     reached: float
     bound: str
     value: float
+    worse: float
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,10 @@ def _limit(name: str, reached: float, interval: Interval, rows: int) -> Limit:
     """As far from what was reached as its interval reaches, and no nearer than few rows allow; rounded outward."""
     margin = max(_LEAST_MARGIN, 1 / (2 * math.sqrt(rows)))
     if name in LOWER_IS_BETTER:
-        return Limit(name, reached, "max", _rounded(max(interval.high, reached * (1 + margin)), math.ceil))
+        value = _rounded(max(interval.high, reached * (1 + margin)), math.ceil)
+        return Limit(name, reached, "max", value, worse=math.ceil(100 * margin))
     value = _rounded(min(interval.low, reached - margin), math.floor)
-    return Limit(name, reached, "min", max(_SKILL.get(name, 0.0), value))
+    return Limit(name, reached, "min", max(_SKILL.get(name, 0.0), value), worse=math.ceil(100 * margin) / 100)
 
 
 def _rounded(value: float, how: Any) -> float:  # noqa: ANN401 - floor or ceil
