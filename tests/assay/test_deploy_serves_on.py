@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from assay.rollout.local_serving import CANDIDATE_VARIABLE, down, start_keeper
 from assay.serving.server_process import is_ready, serving
 from assay.single import stage_context
 from assay.stages import deploy
+from assay.supervisor import supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +98,21 @@ def take_live(project: Path, version: int) -> str:
     outcome = deploy.run(stage_context("deploy", project, inputs, project / "out"))
     serves(inputs)
     return outcome.message
+
+
+def test_a_stage_that_is_killed_once_the_alias_moved_is_cleaned_up_after(project: Path, port: int) -> None:
+    registry = sys.modules["assay.tracking.registry"]
+    vars(registry)["Registry"] = lambda _store: types.SimpleNamespace(
+        set_champion=lambda *_: os.kill(os.getpid(), signal.SIGKILL),
+        champion=lambda _name: types.SimpleNamespace(version=1),
+    )
+    context = stage_context("deploy", project, wants_to_serve(project, 1), project / "out")
+    report = supervise(context, timeout=60)
+    assert "by signal 9 (SIGKILL)" in report.message
+    assert wire.ask(f"http://127.0.0.1:{port}", wire.head("/metadata", "GET"))[1]["version"] == 1
+    deployment = read(project / "out/deployment/deployment.json")
+    assert deployment["status"] == "interrupted"
+    assert f"version 1 was to serve: it serves at http://127.0.0.1:{port}" in deployment["reason"]
 
 
 @pytest.mark.slow

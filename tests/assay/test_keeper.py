@@ -87,13 +87,13 @@ def test_versions_take_turns(project: Path, deploy: Deploy, bundles: dict[int, P
     again = server_of(project)
     go_live(project, deploy, 4, bundles[4], nothing)
     assert server_of(project) == again
-    assert "in place of version 4" in serve_again(project, deploy, 3)
+    assert "in place of version 4" in serve_again(project, deploy, 3, nothing)
     assert version_at(deploy) == 3
     assert kept(project) == ["3", "4"]
     assert down(project) == f"version 3 serves no more at {deploy.address}"
     assert not is_ready(f"http://{deploy.address}")
     assert down(project) == "nothing serves here"
-    assert serve_again(project, deploy, 3) == ""
+    assert serve_again(project, deploy, 3, nothing) == ""
     assert kept(project) == []
 
 
@@ -150,7 +150,7 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(
     with pytest.raises(ArtifactError, match="ended before it was ready; its last lines:\n    the model is damaged"):
         go_live(project, deploy, 4, bundles[4], nothing)
     with pytest.raises(ArtifactError, match="version 9 cannot serve again"):
-        serve_again(project, deploy, 9)
+        serve_again(project, deploy, 9, nothing)
     assert (version_at(deploy), server_of(project)) == (3, server)
 
 

@@ -6,8 +6,15 @@ HERE=$(cd "$(dirname "$0")" && pwd); B=${CLUSTER_DIR:-$HOME/.cache/assay-cluster
 mkdir -p "$B"/{bin,deb,build}
 exec 9>"$B/build.lock"; flock 9   # two builds at once would share their files
 install(){ apt-get install -y -qq "$@" >/dev/null; }
-MISSING=(); for p in runc containernetworking-plugins iptables iproute2 docker-registry kubernetes-client; do
-  dpkg -s "$p" >/dev/null 2>&1 || MISSING+=("$p"); done
+# by what is there already, not by package: a kubectl from elsewhere would be in the way of Debian's
+MISSING=(); while read -r p f; do command -v "$f" >/dev/null || MISSING+=("$p"); done <<P
+runc runc
+containernetworking-plugins /usr/lib/cni/bridge
+iptables iptables
+iproute2 ip
+docker-registry docker-registry
+kubernetes-client kubectl
+P
 [ ${#MISSING[@]} = 0 ] || install "${MISSING[@]}" || { apt-get update -qq; install "${MISSING[@]}"; }
 if [ ! -x "$B/bin/conntrack" ]; then
   (cd "$B/deb" && apt-get download -qq etcd-server containerd conntrack && for f in *.deb; do dpkg -x "$f" root; done

@@ -69,6 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from assay.local import leave_reports, run_local
     from assay.progress import Events
     from assay.render.text import run_table
+    from assay.rollout.half_done import put_right_first
 
     # whoever ends the run, a person or a CI system, gets a report of what was done
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -76,6 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
     people = _people(arguments)
     events = Events(people, verbose=arguments.verbose, quiet=arguments.quiet)
     progress = events if arguments.json else people
+    told = put_right_first(arguments.project.resolve())
+    sys.stderr.write(f"{told}\n" if told else "")
     run, folder = run_local(
         arguments.project,
         _selection(arguments),

@@ -2,7 +2,7 @@
 
 It is asked over a Unix socket, one conversation after the other, in lines of JSON. Who asks for another version has
 to say "keep" in the end: where that is not said, because the asking process was killed, the version before serves
-again. `asking.py` is the other side.
+again, and whoever comes next asks the registry which of them it should be. `asking.py` is the other side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from assay.errors import AssayError
+from assay.errors import ArtifactError, AssayError
 from assay.rollout.asking import CONTROL, KEEP
 from assay.rollout.shelf import Shelf, State
 from assay.rollout.turns import Server, bound, url_of
@@ -84,7 +84,9 @@ class Keeper:
             try:
                 answer = getattr(self, f"_do_{request.pop('do')}")(lines, **request)
             except AssayError as error:
-                answer = {"error": type(error).__name__, "facts": asdict(error)}
+                answer = _error(error)
+            except OSError as error:
+                answer = _error(ArtifactError(f"the keeper cannot go on: {error.strerror}", str(error.filename or "")))
             _tell(lines, answer)
 
     def _do_hold(self, _lines: TextIO, address: str) -> dict[str, Any]:
@@ -98,22 +100,47 @@ class Keeper:
     ) -> dict[str, Any]:
         before = self._state
         after = before.moved(address, self._shelf.copied(version, Path(bundle) if bundle else None), seconds)
+        if after != before:
+            self._shelf.want(after)
         if after != before or self._server is None:
-            self._switch(after)
+            self._switch_or_forget(before, after)
         was = {"was": before.version, "changed": after.current != before.current, "gone": self._gone}
-        if _confirmed(lines, {"url": url_of(address)} | was):
+        said = _said(lines, {"url": url_of(address)} | was)
+        if said == KEEP:
             self._gone = False
             self._shelf.keep(after)
         elif after != before:
             _say(f"{after.current} is not kept")
             self._go_back(before)
+            # without a word the alias may or may not have been moved
+            if said:
+                self._shelf.keep(before)
         return {}
+
+    def _do_settle(self, lines: TextIO) -> dict[str, Any]:
+        """Serve what a killed deploy wanted, or forget it, as the other side says once it has asked the registry."""
+        before, wanted = self._state, self._shelf.wanted()
+        if wanted.version is None or wanted == before:
+            return {"wanted": None}
+        said = _said(lines, {"wanted": wanted.version, "back": wanted.current == before.previous})
+        if said == KEEP:
+            self._switch(wanted)
+        if said:
+            self._shelf.keep(self._state)
+        return {"url": url_of(self._state.address) if self._server else ""}
 
     def _do_stop(self, _lines: TextIO) -> dict[str, Any]:
         self._stopped = True
         self._end()
         self._shelf.keep(State())
         return {}
+
+    def _switch_or_forget(self, before: State, after: State) -> None:
+        try:
+            self._switch(after)
+        except AssayError:
+            self._shelf.keep(before)
+            raise
 
     def _go_back(self, before: State) -> None:
         if before.current:
@@ -151,11 +178,16 @@ class Keeper:
             stop(process)
 
 
-def _confirmed(lines: TextIO, answer: dict[str, Any]) -> bool:
+def _said(lines: TextIO, answer: dict[str, Any]) -> str:
+    """What the other side says to `answer`; empty where it is gone."""
     with contextlib.suppress(OSError):
         _tell(lines, answer)
-        return lines.readline().strip() == KEEP
-    return False
+        return lines.readline().strip()
+    return ""
+
+
+def _error(error: AssayError) -> dict[str, Any]:
+    return {"error": type(error).__name__, "facts": asdict(error)}
 
 
 def _tell(lines: TextIO, answer: dict[str, Any]) -> None:

@@ -111,20 +111,55 @@ def go_live(project: Path, deploy: Deploy, version: int, bundle: Path | None, th
     return f"version {version} serves at {found['url']}{instead}{anew}"
 
 
-def serve_again(project: Path, deploy: Deploy, version: int) -> str:
-    """Let `version`, which served here before, serve at the address again.
+def serve_again(project: Path, deploy: Deploy, version: int | None, then: Callable[[], None]) -> str:
+    """Let `version`, if any, which served here before, serve again where something does, and call `then`.
 
     Returns:
-        What was done, in a line; empty where nothing serves here.
+        What was done, in a sentence; empty where nothing serves here.
 
     Raises:
         ArtifactError: Its bundle is not kept any more; what served before still does.
         ServiceError: The keeper does not answer.
     """
-    if not keeps_serving(deploy) or not serves(project):
+    if version is None or not keeps_serving(deploy) or not serves(project):
+        then()
         return ""
     start_keeper(project)
-    return f"{go_live(project, deploy, version, None, lambda: None)}\n"
+    return go_live(project, deploy, version, None, then)
+
+
+def in_doubt(project: Path) -> bool:
+    """True where a deploy or rollback was killed, or is at work, of which the keeper did not hear the end."""
+    shelf = Shelf(project / _FOLDER)
+    return shelf.wanted() not in {State(), shelf.state()}
+
+
+def settle(project: Path, decide: Callable[[int, bool], bool]) -> str:
+    """Put right what a deploy or rollback that was killed may have left: an alias on another version than serves.
+
+    Args:
+        project: The project's folder.
+        decide: Tells whether the version that was wanted shall serve, else what serves goes on; is given the version,
+            and whether it is the one before: a rollback.
+
+    Returns:
+        What was done, in a sentence; empty for nothing.
+
+    Raises:
+        ArtifactError: The version cannot be served.
+        ServiceError: The keeper does not answer, or the registry, if `decide` asks it.
+    """
+    if not in_doubt(project):
+        return ""
+    with conversation(project / _FOLDER) as ask:
+        found = ask({"do": "settle"})
+        # whoever is still at work talks to the keeper first
+        if found["wanted"] is None:
+            return ""
+        serve = decide(found["wanted"], found["back"])
+        url = ask(KEEP if serve else None)["url"]
+    told = f"version {found['wanted']} was to serve: it " + (f"serves at {url}" if serve else "does not")
+    return f"a deploy or rollback died half-way; {told}"
 
 
 def serves(project: Path) -> bool:
@@ -139,7 +174,8 @@ def down(project: Path) -> str:
     # without a keeper nothing serves any more, and the next one is not to begin with it
     with contextlib.suppress(ServiceError), conversation(folder, patience=0) as ask:
         ask({"do": "stop"})
+    if state.current or in_doubt(project):
+        Shelf(folder).keep(State())
     if not state.current:
         return "nothing serves here"
-    Shelf(folder).keep(State())
     return f"version {state.version} serves no more at {state.address}"

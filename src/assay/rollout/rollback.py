@@ -6,7 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from assay.errors import ArtifactError, AssayError
+from assay.errors import ArtifactError
+from assay.rollout.half_done import lead_back
 from assay.rollout.lease import held
 from assay.rollout.local_serving import serve_again
 from assay.rollout.manifests import STABLE
@@ -44,13 +45,14 @@ def roll_back(config: Config, project: Path, registry: Registry) -> str:
 
 
 def _locally(config: Config, project: Path, registry: Registry) -> str:
-    now, before = registry.rollback(config.name)
-    try:
-        serving = serve_again(project, config.deploy, now)
-    except AssayError:
-        registry.rollback(config.name)
-        raise
-    return f"{_told(config.name, now, before)}\n{serving}".rstrip()
+    told = lead_back(config, project, registry)
+    if told:
+        champion = registry.champion(config.name)
+        return f"{told}\n{config.name}: version {champion and champion.version} is champion"
+    previous, swapped = registry.previous(config.name), list[tuple[int, int]]()
+    number = previous.version if previous else None
+    serving = serve_again(project, config.deploy, number, lambda: swapped.append(registry.rollback(config.name)))
+    return f"{_told(config.name, *swapped[0])}\n{serving}".rstrip()
 
 
 def _swap(site: Site, lease: Lease, name: str, registry: Registry) -> str:

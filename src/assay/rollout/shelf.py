@@ -50,7 +50,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         """Use `folder`, which exists."""
         self._folder = folder
-        self._file = folder / "state.json"
+        self._file, self._wanted = folder / "state.json", folder / "wanted.json"
         self._bundles = folder / "bundles"
         self.log = folder / "log"
 
@@ -60,16 +60,20 @@ class Shelf:
 
     def state(self) -> State:
         """What served last; nothing where that is not known."""
-        try:
-            return State(**json.loads(self._file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return State()
+        return _read(self._file)
+
+    def wanted(self) -> State:
+        """What was about to serve when somebody was killed who might have moved the alias already; mostly nothing."""
+        return _read(self._wanted)
+
+    def want(self, state: State) -> None:
+        """Remember that `state` is about to be kept, until something is."""
+        _write(self._wanted, state)
 
     def keep(self, state: State) -> None:
         """Remember `state`, and forget all copies that it does not name."""
-        part = self._file.with_suffix(".part")
-        write_json(part, asdict(state))
-        part.replace(self._file)
+        _write(self._file, state)
+        self._wanted.unlink(missing_ok=True)
         for path in self._bundles.glob("*"):
             if path.stem not in {state.current, state.previous}:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -102,3 +106,16 @@ class Shelf:
                 what, where=str(self._bundles), next="assay run, with the code and data of that version"
             )
         return max(copies, key=lambda path: path.stat().st_mtime).name
+
+
+def _read(file: Path) -> State:
+    try:
+        return State(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return State()
+
+
+def _write(file: Path, state: State) -> None:
+    part = file.with_suffix(".part")
+    write_json(part, asdict(state))
+    part.replace(file)

@@ -58,17 +58,24 @@ def clean_up(context: Context) -> str:
     """Put right what a stage that was killed has left behind; says what was done, empty for nothing.
 
     Raises:
-        ServiceError: The cluster does not answer: the next deploy will do it.
+        ArtifactError: The champion cannot be served: what served before goes on.
+        ServiceError: Cluster, keeper or registry does not answer: whoever comes next will do it.
     """
-    if context.config.deploy.target == "local":
-        return ""
-    from assay.rollout.kubernetes import clean_up as put_back
-
-    told = put_back(context, partial(_champion_image, context))
+    told = _put_right(context)
     file = context.output("deployment") / "deployment.json"
     if told and file.exists():
         write_json(file, json.loads(file.read_text(encoding="utf-8")) | {"reason": f"the stage was killed; {told}"})
     return told
+
+
+def _put_right(context: Context) -> str:
+    if context.config.deploy.target == "local":
+        from assay.rollout.half_done import put_right
+
+        return put_right(context.config, context.project)
+    from assay.rollout.kubernetes import clean_up as put_back
+
+    return put_back(context, partial(_champion_image, context))
 
 
 def _target(context: Context, release: Release) -> AbstractContextManager[Target]:
