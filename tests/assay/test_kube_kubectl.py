@@ -9,7 +9,7 @@ import pytest
 
 from assay.config import Deploy
 from assay.errors import AssayError, ConfigError, ServiceError
-from assay.rollout.kubectl import Away, Cluster, Conflict, cluster_of, translated
+from assay.rollout.kubectl import Away, Cluster, Conflict, Stranger, cluster_of, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +48,11 @@ def test_what_is_called(kubectl: Callable[[str], Path]) -> None:
             "quota is used up",
         ),
         ('Error from server (NotFound): namespaces "ml" not found', ConfigError, "the namespace does not exist"),
-        ("error: You must be logged in to the server (Unauthorized)", ServiceError, "not accept these credentials"),
+        ("error: You must be logged in to the server (Unauthorized)", Stranger, "not accept these credentials"),
         (
             "Unable to connect to the server: tls: failed to verify certificate: x509: certificate has expired",
             ServiceError,
-            "does not accept these credentials",
+            "the API server's certificate is not trusted, or has expired",
         ),
         (
             'Error from server (Forbidden): leases.coordination.k8s.io "a" is forbidden: User "b" cannot get resource',

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cluster import HERE, Kubectl, running
+from models import BASE
 from rollouts import in_place, place  # noqa: F401 - fixtures of those who deploy
 
 if TYPE_CHECKING:
@@ -48,6 +49,18 @@ def registry(kubeconfig: Path) -> str:  # noqa: ARG001 - the one-node cluster st
     except OSError:
         pytest.skip(f"no registry answers at {REGISTRY}, from which the cluster's node could pull")
     return REGISTRY
+
+
+@pytest.fixture(scope="session")
+def models(registry: str) -> None:
+    """Images of models can be made: what they are made of is there."""
+    repository, tag = BASE
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    where = f"http://{registry}/v2/{repository}/manifests/{tag}"
+    try:
+        urllib.request.urlopen(urllib.request.Request(where, headers=accept), timeout=10).close()
+    except OSError as error:
+        pytest.skip(f"the registry at {registry} has no image {repository}:{tag} to make models of: {error}")
 
 
 @pytest.fixture(scope="session")

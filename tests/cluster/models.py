@@ -17,6 +17,7 @@ import json, os, random, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 set = lambda key, default: type(default)(os.environ.get(key, default))
 version, fail, delay, shift = set("VERSION", 1), set("FAIL", 0.0), set("DELAY", 0.0), set("SHIFT", 0)
+column, version = set("COLUMN", "x"), set("SAYS", version)
 if set("CRASH", 0):
     sys.exit("the model file is damaged")
 class Handler(BaseHTTPRequestHandler):
@@ -26,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         rows = json.loads(self.rfile.read(int(self.headers["content-length"])))["records"]
         time.sleep(delay)
-        answer = [("yes" if row["x"] > 0 or shift else "no") for row in rows]
+        answer = [("yes" if row[column] > 0 or shift else "no") for row in rows]
         self.reply(500 if random.random() < fail else 200, {"predictions": answer, "probabilities": None})
     def reply(self, status, body):
         data = json.dumps(body).encode()
@@ -42,12 +43,13 @@ ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
 """
 
 
-def push_model(version: int, **behaviour: float) -> str:
+def push_model(version: int, **behaviour: float | str) -> str:
     """Push an image that serves `version`; gives its address by digest.
 
     Args:
         version: What it says it is.
-        behaviour: FAIL (share of errors), DELAY (seconds), SHIFT, CRASH, NEVER (ready).
+        behaviour: FAIL (share of errors), DELAY (seconds), SHIFT, CRASH, NEVER (ready), COLUMN (the one it knows), SAYS
+            (another version).
     """
     manifest = _get(f"{BASE[0]}/manifests/{BASE[1]}")
     config = _get(f"{BASE[0]}/blobs/{manifest['config']['digest']}")

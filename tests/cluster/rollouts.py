@@ -15,6 +15,7 @@ from models import push_model
 from releases import change, release_context
 
 from assay.reports import write_json
+from assay.rollout.rollback import roll_back
 from assay.supervisor import supervise
 from assay.tracking.versions import Version
 
@@ -87,7 +88,7 @@ class Place:
     aliases: Aliases
     settings: str = ""
 
-    def deploy(self, version: int, ready: str = "60s", image: str = "", **behaviour: float) -> StageReport:
+    def deploy(self, version: int, ready: str = "60s", image: str = "", **behaviour: float | str) -> StageReport:
         """Run the stage for a version that behaves like this."""
         context = self.context(version, image or push_model(version, **behaviour), ready)
         return self.run(context)
@@ -101,6 +102,11 @@ class Place:
         if self.aliases.read()["champion"] is None:
             report = self.deploy(1)
             assert report.summary.get("status") == "promoted", report.message
+
+    def roll_back(self) -> str:
+        """What people read when they go back."""
+        context = self.context(2, "")
+        return roll_back(context.config, context.project, self.aliases)  # type: ignore[arg-type]
 
     def serves(self, version: int) -> None:
         """Nothing but `version` answers, it is champion, and nothing of a deploy is left."""
@@ -128,12 +134,12 @@ class Place:
         text = SETTINGS.format(namespace=namespace or self.kubectl.namespace, ready=ready)
         return text.replace("replicas = 2", f"replicas = 2\n{self.settings}")
 
-    def answers(self, count: int = 40) -> Counter[int]:
+    def answers(self, count: int = 40, column: str = "x") -> Counter[int]:
         """Which versions answer behind the Service, by requests from outside of any deploy."""
         address = self.kubectl.get("service", "tiny")["spec"]["clusterIP"]
         seen: Counter[int] = Counter()
         for _ in range(count):
-            body = json.dumps({"records": [{"x": 1, "kind": None}]}).encode()
+            body = json.dumps({"records": [{column: 1, "kind": None}]}).encode()
             request = urllib.request.Request(f"http://{address}/predict", data=body)
             with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - a Service nearby
                 seen[int(answer.headers["x-model-version"])] += 1
@@ -155,7 +161,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(kubectl: Kubectl, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: ARG001 - images
+def place(kubectl: Kubectl, models: None, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: ARG001 - images
     """A namespace of the module's own in which nothing was deployed yet."""
     file = tmp_path_factory.mktemp("registry") / "aliases.json"
     return Place(kubectl, tmp_path_factory.mktemp("runs"), Aliases(file))

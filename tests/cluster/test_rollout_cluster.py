@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,57 +45,6 @@ def test_no_kubectl(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         told = refused(place)
     assert "kubectl is not installed" in told
     place.serves(1)
-
-
-def test_credentials_that_are_worth_nothing(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    config = json.loads(place.kubectl("config", "view", "--raw", "--minify", "--output=json"))
-    config["users"][0]["user"] = {"token": secrets.token_hex()}
-    (tmp_path / "config").write_text(json.dumps(config), encoding="utf-8")
-    with monkeypatch.context() as patch:
-        patch.setenv("ASSAY_KUBECONFIG", str(tmp_path / "config"))
-        told = refused(place)
-    assert "the cluster does not accept these credentials" in told
-    assert "get a fresh kubeconfig" in told
-    assert config["users"][0]["user"]["token"] not in told
-    place.serves(1)
-
-
-def test_credentials_that_may_not(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    config = json.loads(place.kubectl("config", "view", "--raw", "--minify", "--output=json"))
-    config["users"][0]["user"] = {"token": place.kubectl("create", "token", "default").strip()}
-    (tmp_path / "config").write_text(json.dumps(config), encoding="utf-8")
-    with monkeypatch.context() as patch:
-        patch.setenv("ASSAY_KUBECONFIG", str(tmp_path / "config"))
-        told = refused(place)
-    assert "these credentials may not do this" in told
-    assert 'cannot get resource "leases"' in told
-    place.serves(1)
-
-
-# as README.md names them
-RIGHTS = {
-    "get,list,create,patch,update,delete": "deployments,services,poddisruptionbudgets,leases,pods",
-    "get,list": "endpointslices,events",
-    "get": "pods/log",
-    "create": "pods/exec,pods/portforward",
-}
-
-
-def test_the_rights_that_are_asked_for_suffice(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for number, (verbs, resources) in enumerate(RIGHTS.items()):
-        place.kubectl("create", "role", f"deployer-{number}", f"--verb={verbs}", f"--resource={resources}")
-        account = f"--serviceaccount={place.kubectl.namespace}:default"
-        place.kubectl("create", "rolebinding", f"deployer-{number}", f"--role=deployer-{number}", account)
-    config = json.loads(place.kubectl("config", "view", "--raw", "--minify", "--output=json"))
-    config["users"][0]["user"] = {"token": place.kubectl("create", "token", "default").strip()}
-    (tmp_path / "config").write_text(json.dumps(config), encoding="utf-8")
-    with monkeypatch.context() as patch:
-        patch.setenv("ASSAY_KUBECONFIG", str(tmp_path / "config"))
-        context = place.context(2, push_model(2))
-        report = place.run(context)
-    assert report.summary.get("status") == "promoted", report.message
-    place.serves(2)
-    place.deploy(1)
 
 
 def test_no_namespace(place: Place) -> None:

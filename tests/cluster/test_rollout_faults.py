@@ -56,6 +56,17 @@ def test_a_candidate_that_is_ready_and_bad(place: Place, behaviour: dict[str, An
     assert deployment["target"] == "kubernetes"
 
 
+def test_a_candidate_that_nobody_reaches(place: Place) -> None:
+    # its pods say that they are the other version: as far as anybody can see no request gets to the candidate
+    report = place.deploy(2, SAYS=1)
+    assert report.exit_code == 3
+    rate = next(gate for gate in report.blocking if gate.gate == "deploy.canary.success_rate")
+    assert rate.status == "inconclusive"
+    assert "version 2 answered 0 of 20 requests, others: 1" in rate.message
+    assert report.summary["status"] == "rolled-back"
+    place.serves(1)
+
+
 def test_smoke_tests_that_fail_keep_people_away(place: Place) -> None:
     context = place.context(2, push_model(2))
     folder = context.project / "tests" / "smoke"

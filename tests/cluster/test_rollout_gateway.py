@@ -48,8 +48,8 @@ def definitions(kubectl: Kubectl) -> Iterator[None]:
 
 
 @contextmanager
-def proxy(kubectl: Kubectl) -> Iterator[int]:
-    """Sends each request to one of the route's Services, by their weights; gives the port."""
+def proxy(kubectl: Kubectl, *, follows: bool = True) -> Iterator[int]:
+    """Sends each request to one of the route's Services, by their weights if it follows them; gives the port."""
     backends: list[tuple[str, int]] = []
     over = threading.Event()
 
@@ -68,7 +68,8 @@ def proxy(kubectl: Kubectl) -> Iterator[int]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            (address,) = random.choices([a for a, _ in backends], [w for _, w in backends])  # noqa: S311 - no secret
+            ends = backends if follows else backends[:1]
+            (address,) = random.choices([a for a, _ in ends], [w for _, w in ends])  # noqa: S311 - no secret
             status, headers, answer = forward(f"http://{address}{self.path}", body)
             self.send_response(status if self.headers["host"] == "tiny.example" else 404)
             self.send_header("x-model-version", headers["x-model-version"])
@@ -133,3 +134,18 @@ def test_the_split_is_exact_with_the_weights_of_a_route(place: Place) -> None:
     rule = place.kubectl.get("httproute", "tiny")["spec"]["rules"][0]
     assert [(end["name"], end["weight"]) for end in rule["backendRefs"]] == [("tiny-stable", 100)]
     place.serves(2)
+
+
+@pytest.mark.usefixtures("definitions")
+def test_a_gateway_that_does_not_follow_sends_nothing_to_judge_by(place: Place) -> None:
+    with proxy(place.kubectl, follows=False) as port:
+        gateway(place.kubectl, port)
+        place.settings = 'gateway = "front"\nhost = "tiny.example"\n'
+        place.begin()
+        before = place.aliases.read()["champion"]
+        report = place.deploy(4)
+    assert report.exit_code == 3
+    rate = next(gate for gate in report.blocking if gate.gate == "deploy.canary.success_rate")
+    assert rate.status == "inconclusive"
+    assert f"version 4 answered 0 of 20 requests, others: {before}" in rate.message
+    place.serves(before)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from models import push_model
-from releases import read
-
-from assay.rollout.rollback import roll_back
+from releases import change, read
 
 if TYPE_CHECKING:
     from rollouts import Place
+
+FEWEST = 20
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("in_place")]
 
@@ -72,15 +72,46 @@ def test_the_same_deploy_again_changes_nothing(place: Place) -> None:
     place.serves(champion.version)
 
 
+def test_where_nobody_asks_rows_of_the_holdout_do(place: Place) -> None:
+    place.begin()
+    serving = place.aliases.read()["champion"]
+    context = place.context(serving + 1, push_model(serving + 1))
+    report = place.run(context)
+    assert report.summary["status"] == "promoted", report.message
+    # with no request of anybody else's, each step has as many as it needs to judge by
+    steps = read(context.outputs / "deployment" / "deployment.json")["steps"]
+    assert [step["requests"]["candidate"] >= FEWEST for step in steps] == [True, True, True]
+
+
+def test_versions_with_other_columns_are_asked_apart(place: Place) -> None:
+    place.begin()
+    serving = place.aliases.read()["champion"]
+    caller = Caller(place)
+    caller.start()
+    # a server that knows no other column than "z" fails where it is asked about "x"
+    context = place.context(9, push_model(9, COLUMN="z"))
+    change(context.inputs / "bundle" / "samples.json", columns=["z", "kind"])
+    report = place.run(context)
+    caller.over.set()
+    caller.join()
+    assert report.summary["status"] == "promoted", report.message
+    deployment = read(context.outputs / "deployment" / "deployment.json")
+    assert deployment["way"].startswith("each version by its own Service: they know different columns")
+    assert [step["success_rate"] for step in deployment["steps"]] == [1, 1, 1]
+    # people who ask with the old columns are not sent to the candidate before it is all there is
+    assert set(caller.versions) == {serving}
+    assert set(place.answers(column="z")) == {9}
+    place.roll_back()
+    place.serves(serving)
+
+
 def test_back_and_forth(place: Place) -> None:
     place.begin()
-    place.deploy(3)
-    place.serves(3)
+    before = place.aliases.read()["champion"]
+    place.deploy(before + 1)
+    place.serves(before + 1)
     images = place.aliases.read()["images"]
-    before = place.aliases.read()["previous"]
-    context = place.context(3, images["3"]["reference"])
-    told = roll_back(context.config, context.project, place.aliases)  # type: ignore[arg-type]
-    assert f"version {before} is champion again" in told
+    assert f"version {before} is champion again" in place.roll_back()
     place.serves(before)
     found = place.kubectl.get("deployment", "tiny-stable")["spec"]["template"]["spec"]["containers"][0]["image"]
     assert found == images[str(before)]["reference"]

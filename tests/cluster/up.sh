@@ -84,13 +84,18 @@ nftables: {minSyncPeriod: 100ms, syncPeriod: 30s}
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 C
 # --- namespaces: "pause" is PID 1 of the new pid namespace and reaps; killing it ends the whole cluster
-CG=/sys/fs/cgroup/kube-sys; [ -e /sys/fs/cgroup/cgroup.controllers ] || CG=/sys/fs/cgroup/memory/kube-sys   # version 2, else 1
+GROUPS2=/sys/fs/cgroup; CG=$GROUPS2/memory/kube-sys   # control groups of version 1
+if [ -e $GROUPS2/cgroup.controllers ]; then CG=$GROUPS2/kube-sys   # version 2
+  # pods get limits only where the root group hands its controllers down, which it must not in a container: there it has processes
+  for c in cpu memory pids; do echo +$c 2>/dev/null > $GROUPS2/cgroup.subtree_control || { say "control groups (version 2): $c cannot be limited here"; exit 1; }; done
+fi
 mkdir -p $CG
 setsid unshare -m -n -p -f --propagation private --mount-proc $B/bin/pause </dev/null >/dev/null 2>&1 &
 U=$!; for i in $(seq 50); do H=$(cat /proc/$U/task/$U/children 2>/dev/null | tr -d ' '); [ -n "$H" ] && [ "$(readlink /proc/$H/exe)" = $B/bin/pause ] && break; sleep .05; done
 disown $U; echo $H > $B/run/holder.pid; echo $H > $CG/cgroup.procs
 ip link add kubeh type veth peer name eth0 netns $H
 ip addr add $HOSTIP/24 dev kubeh; ip link set kubeh up
+curl -sf -m 5 http://$HOSTIP:5000/v2/ >/dev/null || { say "the registry at localhost:5000 does not answer at $HOSTIP, where pods get their images"; $HERE/down.sh; exit 1; }
 inns(){ nsenter -t $H -m -n -p -- "$@"; }
 cat > $B/run/setup.sh <<C
 set -e

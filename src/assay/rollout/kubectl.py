@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import json
 import os
 import re
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError, ConfigError, ServiceError
+from assay.rollout.credentials import expired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +34,10 @@ Object = dict[str, Any]
 
 class Away(ServiceError):
     """The API server does not answer; it may come back."""
+
+
+class Stranger(ServiceError):
+    """The cluster does not know, or no longer knows, who we are."""
 
 
 class Conflict(ServiceError):
@@ -55,8 +62,14 @@ _TROUBLES = (
         "kubectl create namespace NAME, or correct namespace in [tool.assay.deploy]",
     ),
     _Trouble(
-        r"Unauthorized|must be logged in|has expired|provide credentials",
+        r"certificate signed by unknown|x509:",
         ServiceError,
+        "the API server's certificate is not trusted, or has expired",
+        "get a fresh kubeconfig, or have the server's certificate renewed",
+    ),
+    _Trouble(
+        r"Unauthorized|must be logged in|has expired|provide credentials",
+        Stranger,
         "the cluster does not accept these credentials: they are wrong, expired or revoked",
         "get a fresh kubeconfig",
     ),
@@ -72,7 +85,6 @@ _TROUBLES = (
         "the kubeconfig has no such context",
         "correct context in [tool.assay.deploy]",
     ),
-    _Trouble(r"certificate signed by unknown|x509:", ServiceError, "the API server's certificate is not trusted"),
     _Trouble(r"AlreadyExists|the object has been modified|Conflict", Conflict, "somebody else was faster"),
     _Trouble(
         r"is invalid|strict decoding|BadRequest|unknown field|no matches for kind|denied the request|cannot unmarshal",
@@ -154,8 +166,24 @@ class Cluster:
         except subprocess.TimeoutExpired:
             raise translated(" ".join(arguments[:3]), f"timed out after {seconds:g} s") from None
         if done.returncode:
-            raise translated(" ".join(arguments[:3]), done.stderr)
+            raise self._dated(translated(" ".join(arguments[:3]), done.stderr))
         return done.stdout
+
+    def _dated(self, error: AssayError) -> AssayError:
+        """The same; where the cluster does not know us, with the date on which our credentials ended."""
+        if isinstance(error, Stranger):
+            with contextlib.suppress(OSError, ValueError, LookupError, subprocess.SubprocessError):
+                told = expired(self._user(), dt.datetime.now(dt.UTC))
+                error.what = f"the cluster does not accept these credentials: {told}" if told else error.what
+        return error
+
+    def _user(self) -> Object:
+        command = self.argv("config", "view", "--raw", "--minify", "--flatten", "--output=json")
+        shown = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=OVERTIME, check=True
+        )
+        user: Object = json.loads(shown.stdout)["users"][0]["user"]
+        return user
 
     def get(self, kind: str, name: str) -> Object | None:
         """An object; None where there is none."""
