@@ -55,8 +55,8 @@ def proxy(kubectl: Kubectl, *, follows: bool = True) -> Iterator[int]:
 
     def watch() -> None:
         while not over.wait(0.2):
-            # a supervisor in this process ends every process that came to be while its stage ran
-            with suppress(AssertionError):
+            # a supervisor in this process ends every process that came to be while its stage ran, unheard by others
+            with suppress(AssertionError, ValueError):
                 text = kubectl("get", "httproute", "tiny", "--ignore-not-found", "--output=json")
                 ends = json.loads(text)["spec"]["rules"][0]["backendRefs"] if text else []
                 found = [(kubectl.get("service", end["name"])["spec"]["clusterIP"], end["weight"]) for end in ends]

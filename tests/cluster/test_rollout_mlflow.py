@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trackkit
+from models import push_model
 from rollouts import Aliases
 
 from assay import artifacts
@@ -89,9 +90,11 @@ def test_the_server_knows_what_serves(
     assert champion.image["reference"] == container["spec"]["containers"][0]["image"]
     assert "version 1 is champion again" in place.roll_back()
     place.serves(1)
+    context = place.context(2, push_model(2))
     way.status = 503
-    refused = place.deploy(2)
+    refused = place.run(context)
     way.status = 0
     assert refused.exit_code == 5
-    assert "MLflow" in refused.message
+    assert "the MLflow store failed" in refused.message
+    assert "503" in refused.message
     place.serves(1)
