@@ -95,18 +95,28 @@ def _starting() -> Iterator[None]:
 
 def _up() -> tuple[Path | None, str]:
     kubeconfig = FOLDER / "certs" / "admin.kubeconfig"
-    if _answers(kubeconfig):
+    # an API server alone may be what is left of a start that was interrupted
+    if _succeeds(kubeconfig, "wait", "--for=condition=Ready", "node", "--all", "--timeout=5s"):
         return kubeconfig, ""
-    log = FOLDER / "up.log"
-    with log.open("w") as file:
-        # its daemons keep what they inherit: a pipe would never end
-        done = subprocess.run([HERE / "up.sh"], stdout=file, stderr=file, timeout=180, check=False)
-    if done.returncode == 0:
+    log, up = FOLDER / "up.log", False
+    try:
+        with log.open("w") as file:
+            # its daemons keep what they inherit: a pipe would never end
+            up = subprocess.run([HERE / "up.sh"], stdout=file, stderr=file, timeout=180, check=False).returncode == 0
+    finally:
+        # interrupted or failed: what is up already is of no use to anybody
+        if not up:
+            subprocess.run([HERE / "down.sh"], check=False, timeout=60)
+    if up:
         _OURS.touch()
         return kubeconfig, ""
     return None, f"the one-node cluster did not start: {' | '.join(log.read_text().splitlines()[-3:])}"
 
 
 def _answers(kubeconfig: Path) -> bool:
-    command = ["kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=5s", "get", "--raw", "/readyz"]
+    return _succeeds(kubeconfig, "get", "--raw", "/readyz")
+
+
+def _succeeds(kubeconfig: Path, *arguments: str) -> bool:
+    command = ["kubectl", f"--kubeconfig={kubeconfig}", "--request-timeout=5s", *arguments]
     return subprocess.run(command, capture_output=True, timeout=15, check=False).returncode == 0
