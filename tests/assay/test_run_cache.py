@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -14,46 +13,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers import plan, step, wait_until
-from ociregistry import registry
-from test_runner import ROOT
 
 from assay import cli
-from assay.cache import Cache
 from assay.errors import ConfigError
 from assay.graph import World
-from assay.progress import Progress
-from assay.render.text import run_table
-from assay.reports import RunReport
 from assay.run_cache.client import RunCache
 from assay.run_cache.entry import Receipt, pack
 from assay.run_cache.folder import Folder
 from assay.run_cache.opening import open_run_cache
-from assay.runner import Execution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from assay.plan import Plan
-    from assay.reports import Entry
 
-TWO = plan(step("a", "write('1')"), step("b", "write((context.inputs/'a.txt').read_text() + '2')", needs=("a",)))
-
-
-def run_on(machine: Path, shared: RunCache | str | None, what: Plan = TWO, *, fresh: bool = False) -> list[Entry]:
-    """A run in a folder that stands for a machine: it has a project and a cache of its own."""
-    os.environ["PYTHONPATH"] = str(ROOT / "src")
-    folder = machine / f"runs/{time.monotonic_ns()}"
-    folder.mkdir(parents=True)
-    cache = open_run_cache(shared) if isinstance(shared, str) else shared
-    quiet = Progress()
-    return list(Execution(what, machine, folder, Cache(machine / "cache"), folder.name, {}, fresh, quiet, cache).run())
-
-
-def told(entries: list[Entry]) -> dict[str, str]:
-    report = RunReport(id="r", project="p", trigger="", started="", seconds=0, entries=tuple(entries))
-    table = run_table(report).splitlines()
-    return {entry.report.stage: next(x for x in table if x.startswith(f"{entry.report.stage} ")) for entry in entries}
+from run_cache_kit import TWO, run_on, told
 
 
 def test_what_one_machine_made_another_reuses(tmp_path: Path) -> None:
@@ -220,57 +194,6 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     (half,) = store.iterdir()
     os.utime(half, (0, 0))
     assert Folder(store).prune(3600) == (1, 100)
-
-
-PASSWORD = secrets.token_urlsafe(12)
-
-
-@pytest.fixture
-def login(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    def set_login(password: str) -> None:
-        monkeypatch.setenv("ASSAY_RUN_CACHE_USERNAME", "ada")
-        monkeypatch.setenv("ASSAY_RUN_CACHE_PASSWORD", password)
-
-    return set_login
-
-
-def test_a_registry(tmp_path: Path, login: Callable[[str], None]) -> None:
-    with registry(tmp_path / "registry", "ada", PASSWORD) as host:
-        address = f"oci://{host}/team/cache"
-        login(PASSWORD)
-        assert [entry.note for entry in run_on(tmp_path / "one", address)] == ["", ""]
-        entries = run_on(tmp_path / "two", address)
-        assert [(entry.cached, entry.source, entry.note) for entry in entries] == [(True, "registry", "")] * 2
-        assert "cached (registry)" in told(entries)["b"]
-        login("wrong" + PASSWORD)
-        refused = run_on(tmp_path / "three", address)
-        assert [entry.report.passed for entry in refused] == [True, True]
-        (note,) = [entry.note for entry in refused if entry.note]
-        assert "refuses us" in note
-        assert PASSWORD not in note
-        _spoil(tmp_path / "registry/blobs")
-        login(PASSWORD)
-        spoilt = run_on(tmp_path / "four", address)
-        assert [(entry.cached, entry.report.passed) for entry in spoilt] == [(False, True)] * 2
-        assert all(entry.note for entry in spoilt)
-
-
-def _spoil(blobs: Path) -> None:
-    """Change a byte in every layer behind the registry's back."""
-    layers = [file for file in blobs.rglob("data") if b"ustar" in file.read_bytes()[:600]]
-    assert layers
-    for layer in layers:
-        content = bytearray(layer.read_bytes())
-        content[520] ^= 1
-        layer.write_bytes(content)
-
-
-def test_an_address_of_fsspec(tmp_path: Path) -> None:
-    fsspec = pytest.importorskip("fsspec")
-    fsspec.filesystem("memory").store.clear()
-    run_on(tmp_path / "one", "memory://bucket/cache")
-    entries = run_on(tmp_path / "two", "memory://bucket/cache")
-    assert [(entry.cached, entry.source, entry.note) for entry in entries] == [(True, "remote", "")] * 2
 
 
 @pytest.mark.parametrize(
