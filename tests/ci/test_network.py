@@ -52,7 +52,7 @@ async def test_an_image_is_built_with_the_same_index(engine: FakeEngine, assay: 
 @anyio
 async def test_a_password_of_the_index_is_only_in_a_secret(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     password = dag.set_secret("index", "p@ss/word:1%")
-    await assay(index_url=INDEX, index_username="ada@corp", index_password=password).plan()
+    await assay(index_url=INDEX, index_username="ada@corp", index_password=password).history()
     assert secrets_of(engine)["pip.conf"] == (
         "[global]\nindex-url = https://ada%40corp:p%40ss%2Fword%3A1%25@mirror.example/simple\n"
     )
@@ -61,7 +61,7 @@ async def test_a_password_of_the_index_is_only_in_a_secret(engine: FakeEngine, a
 
 @anyio
 async def test_authorities_hold_for_pip_and_for_all_else(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    await assay(ca_bundle=dag.directory().with_new_file("a", "CERTIFICATE").file("a")).plan()
+    await assay(ca_bundle=dag.directory().with_new_file("a", "CERTIFICATE").file("a")).history()
     assert secrets_of(engine) == {"ca.pem": "CERTIFICATE", "pip.conf": "[global]\ncert = /run/secrets/ca.pem\n"}
     for done in engine.execs:
         assert {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"} <= done.env.keys()
@@ -71,7 +71,7 @@ async def test_authorities_hold_for_pip_and_for_all_else(engine: FakeEngine, ass
 
 @anyio
 async def test_a_proxy_is_used_but_for_neighbours(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    await assay(proxy=dag.set_secret("proxy", "http://ada:pw@proxy.example:3128"), no_proxy="registry.example").plan()
+    await assay(proxy=dag.set_secret("proxy", "http://ada:pw@proxy.example:3128"), no_proxy="registry.example").history()
     assert secrets_of(engine)["pip.conf"] == "[global]\nproxy = http://ada:pw@proxy.example:3128\n"
     for done in engine.execs:
         assert {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} <= done.secrets.keys()
