@@ -71,7 +71,8 @@ async def test_authorities_hold_for_pip_and_for_all_else(engine: FakeEngine, ass
 
 @anyio
 async def test_a_proxy_is_used_but_for_neighbours(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
-    await assay(proxy=dag.set_secret("proxy", "http://ada:pw@proxy.example:3128"), no_proxy="registry.example").history()
+    proxy = dag.set_secret("proxy", "http://ada:pw@proxy.example:3128")
+    await assay(proxy=proxy, no_proxy="registry.example").history()
     assert secrets_of(engine)["pip.conf"] == "[global]\nproxy = http://ada:pw@proxy.example:3128\n"
     for done in engine.execs:
         assert {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} <= done.secrets.keys()
