@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from assay import artifacts
 from assay.environment import PACKAGE, environment_of
 from assay.project import CONFIG_VARIABLE
-from assay.reports import STAGE_FILE, StageReport, read_report, write_json
+from assay.reports import STAGE_FILE, StageReport, found_json, read_report, write_json
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,16 +88,11 @@ class Cache:
         changed = [name for name in {**last, **components} if last.get(name) != components.get(name)]
         if not changed:
             return "no stored result"
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a table
-        return "changed: " + ", ".join(sorted(changed)[:3]) + more
+        return f"changed: {listed(sorted(changed))}"
 
     def last(self, stage: str) -> dict[str, str]:
         """What the stage depended on the last time; empty where it never ran."""
-        try:
-            found = json.loads((self.root / stage / _LAST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return found_json(self.root / stage / _LAST)
 
     def holds(self, stage: str, key: str) -> bool:
         """True where a result is stored under `key`, whole or not."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.plan import Step
 
 PACKAGE = Path(__file__).parent
-_PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
+_PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
 _NAMED = re.compile(r"^([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 TRACKED, SERVER = "train", "MLFLOW_TRACKING_URI"
 """The stage that is logged to a tracking server, and the variable that names the server."""
@@ -69,22 +69,28 @@ def _digest(files: list[Path]) -> str:
 
 
 def _other_than_locked(step: Step) -> Iterator[tuple[str, str]]:
-    locked: dict[str, set[str]] = {}
-    for name, version in _PINNED.findall(_text(_locks(step)[0])):
+    here, locked = installed(), pinned(_locks(step)[0])
+    yield from ((name, here[name]) for name, versions in locked.items() if here.get(name, "") not in {"", *versions})
+
+
+def pinned(file: Path) -> dict[str, set[str]]:
+    """Versions by package, as a requirements file pins them; what only other machines need is left out."""
+    found: dict[str, set[str]] = {}
+    for name, version, marker in _PINNED.findall(_text(file)):
         # one name may stand there twice, for two kinds of machines
-        locked.setdefault(_normal(name), set()).add(version)
-    installed = _installed()
-    yield from ((n, installed[n]) for n, versions in locked.items() if installed.get(n, "") not in {"", *versions})
+        if ";" not in marker or _normal(name) in installed():
+            found.setdefault(_normal(name), set()).add(version)
+    return found
 
 
 def _named(requirements: Path) -> Iterator[tuple[str, str]]:
     """What is installed of the packages that the project asks for, whose file need not say which version."""
     names = {_normal(name) for name in _NAMED.findall(_text(requirements))}
-    yield from ((name, _installed()[name]) for name in sorted(names & _installed().keys()))
+    yield from ((name, installed()[name]) for name in sorted(names & installed().keys()))
 
 
 @cache
-def _installed() -> dict[str, str]:
+def installed() -> dict[str, str]:
     """Versions of the installed packages by name, from the names of folders alone: this runs before every stage."""
     found: dict[str, str] = {}
     for folder in filter(None, sys.path):

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import size
-from assay.cache import Cache, components_of, key_of
+from assay.cache import INPUT, Cache, components_of, key_of
 from assay.graph import World
 from assay.pipeline import GRAPH
 from assay.plan import Selection, make_plan
 from assay.project import load_project
 from assay.reports import RunReport, read_json
 from assay.rulebook import Rule, rules_of
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from assay.plan import Plan, Step
     from assay.reports import Entry
 
-_KINDS = (("config ", "config"), ("input ", "input"), ("data ", "data"))
+_KINDS = (("config ", "config"), (INPUT, "input"), ("data ", "data"))
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _inputs(folder: Path | None, root: Path, name: str) -> Path:
 
 
 def _parts(root: Path, step: Step, folder: Path | None) -> tuple[Part, ...]:
-    now = components_of(step, root, _inputs(folder, root, step.stage))
+    now = _now(root, step, folder)
     before = _remembered(root, step.stage)
     return tuple(Part(*_kind(name, step), now.get(name), before.get(name)) for name in {**now, **before})
 
@@ -160,13 +161,7 @@ def _next(root: Path, plan: Plan, step: Step, parts: tuple[Part, ...], folder: P
     if not any(part.before is not None for part in parts):
         return "it runs: it never did"
     if changed:
-        return (
-            "it runs: "
-            + ", ".join(f"{part.name} {part.change}" for part in changed[:3])
-            + (
-                f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - what fits in a line
-            )
-        )
+        return f"it runs: {listed([f'{part.name} {part.change}' for part in changed])}"
     before = [other.stage for other in plan.steps if other.stage in _suppliers(step) and _runs(root, other, folder)]
     if before:
         return f"it depends: {', '.join(before)} runs first, and what comes out of it may be new"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 RUN_URL_VARIABLE = "ASSAY_RUN_URL"
 """Address of the CI run that all this belongs to."""
+IMAGE_VARIABLE = "ASSAY_IMAGE"
+"""Image that the stages' containers start from, with its digest."""
 STAGE_FILE = "report.json"
 ORIGIN_FILE = "origin.json"
 """Where a result came from, as the executor notes it beside the report: `source` and `note` of its `Entry`."""
@@ -194,6 +196,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ArtifactError(f"{path.name} holds no object", where=str(path))
     return found
+
+
+def found_json(path: Path) -> dict[str, Any]:
+    """The same; empty where it is missing or damaged."""
+    try:
+        return read_json(path)
+    except ArtifactError:
+        return {}
 
 
 def write_report(folder: Path, report: StageReport) -> None:

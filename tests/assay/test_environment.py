@@ -29,7 +29,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def installs(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
-    monkeypatch.setattr(environment, "_installed", lambda: {n.replace("_", "-"): v for n, v in versions.items()})
+    monkeypatch.setattr(environment, "installed", lambda: {n.replace("_", "-"): v for n, v in versions.items()})
 
 
 def train(folder: Path, text: str = MINIMAL) -> Step:
@@ -113,8 +113,8 @@ def test_what_is_installed_is_read_from_the_names_of_folders(tmp_path: Path, mon
     for name in ("Some.Package-1.2.3.dist-info", "torch-2.9.1+cpu.dist-info"):
         (tmp_path / name).mkdir()
     monkeypatch.setattr("sys.path", [str(tmp_path), "", "/nowhere"])
-    environment._installed.cache_clear()
+    environment.installed.cache_clear()
     try:
-        assert environment._installed() == {"some-package": "1.2.3", "torch": "2.9.1+cpu"}
+        assert environment.installed() == {"some-package": "1.2.3", "torch": "2.9.1+cpu"}
     finally:
-        environment._installed.cache_clear()
+        environment.installed.cache_clear()

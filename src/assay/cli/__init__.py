@@ -7,13 +7,13 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from assay.cli import caching, looking, projects, releases, runs, server, starting
+from assay.cli import caching, looking, projects, releases, runs, server
 from assay.errors import AssayError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_GROUPS = (starting, runs, looking, server, releases, projects, caching)
+_GROUPS = (projects, runs, looking, server, releases, caching)
 
 
 def main(argv: Sequence[str]) -> int:

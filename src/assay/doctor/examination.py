@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Look: TypeAlias = "Callable[[], Sequence[Finding]]"
 
 SECONDS = 5.0
+_ANSWER_SECONDS = 4.0
 
 
 class Health(StrEnum):
@@ -68,6 +69,13 @@ def failed(check: str, error: AssayError) -> Finding:
     first, *rest = str(error).splitlines()
     then = error.next or error.allowed or " ".join(" ".join(rest).split())
     return fail(check, f"{first} ({error.where})" if error.where else first, then, error.exit_code)
+
+
+def asked(*command: str) -> subprocess.CompletedProcess[str]:
+    """What a program answers within 4 s; it is told nothing."""
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False, stdin=subprocess.DEVNULL
+    )
 
 
 def examine(looks: Mapping[str, Look], seconds: float = SECONDS, needed: Container[str] = ()) -> list[Finding]:

@@ -7,14 +7,14 @@ import platform
 import re
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import gpu
 from assay.doctor.examination import Finding, fail, ok, warn
-from assay.environment import toolkit_file
+from assay.environment import installed, pinned, toolkit_file
 from assay.plan import make_plan
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _PYTHON = (3, 11)
 _GIB = 2**30
-_PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
-_SHOWN = 3
 _MEMORY, _CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max")
 
 
@@ -39,16 +37,15 @@ def python() -> Iterator[Finding]:
 
 def packages(project: Project) -> Iterator[Finding]:
     """Whether what the stages need is installed, as their locks say."""
-    installed = {_normal(found.name): found.version for found in metadata.distributions() if found.name}
     files: dict[Path, list[str]] = {}
     for step in make_plan(project).steps:
         if step.requirements:
             files.setdefault(toolkit_file(f"requirements/{step.requirements}.lock"), []).append(step.stage)
     own = project.config.requirements
     # what the project pins itself counts for it more than what Assay was tried with
-    exempt = {*(_pinned(project.root / own, installed) if own else ()), *_only_for_addresses(project, files)}
-    found = [one for file, stages in files.items() for one in _lock(file, ", ".join(stages), installed, exempt)]
-    found += _lock(project.root / own, own, installed, ()) if own else []
+    exempt = {*(pinned(project.root / own) if own else ()), *_only_for_addresses(project, files)}
+    found = [one for file, stages in files.items() for one in _lock(file, ", ".join(stages), exempt)]
+    found += _lock(project.root / own, own, ()) if own else []
     also = f", and {own}" if own else ""
     yield from found or [ok("packages", f"as the locks of {len(files)} kinds of stages say{also}")]
 
@@ -59,35 +56,25 @@ def _only_for_addresses(project: Project, files: Container[Path]) -> Iterable[st
     watched = (project.config.monitor.path, project.config.monitor.labels)
     if fetch in files or any("://" in (address or "") for address in watched):
         return ()
-    return _pinned(fetch, {}).keys()
+    return pinned(fetch).keys()
 
 
-def _lock(file: Path, who: str, installed: dict[str, str], exempt: Container[str]) -> Iterator[Finding]:
+def _lock(file: Path, who: str, exempt: Container[str]) -> Iterator[Finding]:
     if not file.is_file():
         yield fail(f"packages: {who}", f"{file} is not there", "put it there, or install Assay anew")
         return
-    pinned = _pinned(file, installed)
-    missing = [package for package in pinned if package not in installed and package not in exempt]
+    wanted, here = pinned(file), installed()
+    missing = [package for package in wanted if package not in here and package not in exempt]
     others = [
-        f"{package} {installed[package]}, not {' or '.join(sorted(versions))}"
-        for package, versions in pinned.items()
-        if package not in exempt and installed.get(package, "") not in {"", *versions}
+        f"{package} {here[package]}, not {' or '.join(sorted(versions))}"
+        for package, versions in wanted.items()
+        if package not in exempt and here.get(package, "") not in {"", *versions}
     ]
     where, then = f"packages: {who}", f"pip install -r {_short(file)}"
     if missing:
-        yield fail(where, f"not installed: {_some(missing)}", then)
+        yield fail(where, f"not installed: {listed(missing)}", then)
     elif others:
-        yield warn(where, _some(others), f"{then}, for the same results as elsewhere")
-
-
-def _pinned(file: Path, installed: Container[str]) -> dict[str, set[str]]:
-    """Versions by package, as a requirements file pins them; what only other machines need is left out."""
-    pinned: dict[str, set[str]] = {}
-    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-    for package, version, marker in _PINNED.findall(text):
-        if ";" not in marker or _normal(package) in installed:
-            pinned.setdefault(_normal(package), set()).add(version)
-    return pinned
+        yield warn(where, listed(others), f"{then}, for the same results as elsewhere")
 
 
 def disk(root: Path) -> Iterator[Finding]:
@@ -148,14 +135,6 @@ def graphics(stages: list[str]) -> Iterator[Finding]:
         yield fail("gpu", f"{', '.join(stages)} asks for one, and {why}", then)
     else:
         yield ok("gpu", f"can be used by {', '.join(stages)}")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _short(path: Path) -> str:

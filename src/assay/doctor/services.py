@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from assay.doctor.examination import Finding, fail, ok, warn
+from assay.doctor.examination import Finding, asked, fail, ok, warn
 from assay.environment import toolkit_file
 from assay.errors import Exit, ServiceError
 from assay.rollout.kubectl import cluster_of, no_kubectl
@@ -51,10 +50,7 @@ def dagger() -> Iterator[Finding]:
     if not shutil.which("dagger"):
         yield warn("dagger", "not installed; `assay run` works without", then)
         return
-    done = subprocess.run(
-        ["dagger", "version"], capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
-    )
-    found = re.search(r"v\d+\.\d+\.\d+\S*", done.stdout)
+    found = re.search(r"v\d+\.\d+\.\d+\S*", asked("dagger", "version").stdout)
     if not found:
         yield warn("dagger", "`dagger version` tells no version", then)
     elif found.group() != wanted:
@@ -80,10 +76,7 @@ def engine() -> Iterator[Finding]:
         then = f"install Docker or Podman, or name a running engine by {_HOST}"
         yield warn("dagger engine", "nothing here that could run it; `assay run` works without", then)
         return
-    done = subprocess.run(
-        [tool, "info"], capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
-    )
-    if done.returncode:
+    if asked(tool, "info").returncode:
         yield warn("dagger engine", f"{tool} does not answer", f"start {tool}; dagger starts its engine there")
     else:
         yield ok("dagger engine", f"{tool} answers; dagger starts its engine there")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import artifacts
 from assay.doctor import machine, services
-from assay.doctor.examination import Finding, examine, fail, failed, ok, warn
+from assay.doctor.examination import Finding, asked, examine, fail, failed, ok, warn
 from assay.errors import AssayError
 from assay.project import load_project
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from assay.doctor.examination import Look
     from assay.project import Project
 
-_SECONDS = 4.0
 _LARGE = 100_000_000
 
 
@@ -103,10 +101,7 @@ def _git(root: Path) -> Iterator[Finding]:
     if not shutil.which("git"):
         yield warn("git", "not installed", "install git, so that each model version names its commit")
         return
-    command = ["git", "-C", str(root), "status", "--porcelain", "--branch"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
-    )
+    done = asked("git", "-C", str(root), "status", "--porcelain", "--branch")
     branch, *changes = done.stdout.splitlines() or [""]
     if done.returncode:
         yield warn("git", "no repository here", then)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assay.data.drift.column_drift import CHANCE, listed
+from assay.data.drift.column_drift import CHANCE
 from assay.data.drift.drift import overview
 from assay.gates import Observed
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -5,14 +5,13 @@ Whatever is missing or damaged is left out: a report of a broken run is a report
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay import __version__
 from assay.render.text import number
-from assay.reports import RUN_URL_VARIABLE
+from assay.reports import IMAGE_VARIABLE, RUN_URL_VARIABLE, found_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,7 @@ class Compared(NamedTuple):
 
 def compared(folder: Path) -> tuple[str, list[Compared]]:
     """The champion's version and all metrics of both; nothing where no other model serves."""
-    found = _read(folder / "model-validate" / "evaluation" / "evaluation.json")
+    found = found_json(folder / "model-validate" / "evaluation" / "evaluation.json")
     before, now = _table(found, "champion_metrics"), _table(found, "metrics")
     names = [name for name in now if isinstance(now[name], float) and isinstance(before.get(name), float)]
     apart = _table(found, "differences")
@@ -48,8 +47,8 @@ def _row(name: str, now: float, before: float, apart: Any) -> Compared:  # noqa:
 def lineage(run: RunReport, folder: Path) -> list[tuple[str, str]]:
     """Name and value of everything that the model came from and became, as far as the run knows it."""
     said = {entry.report.stage: entry.report.summary for entry in run.entries}
-    training = _read(folder / "train" / "training" / "training.json")
-    tags, image = _table(training, "tags"), _read(folder / "package" / "image.json")
+    training = found_json(folder / "train" / "training" / "training.json")
+    tags, image = _table(training, "tags"), found_json(folder / "package" / "image.json")
     data, registered = said.get("data-validate", {}), said.get("register", {})
     version = f"{run.project} version {registered['version']}" if "version" in registered else ""
     facts = (
@@ -63,7 +62,7 @@ def lineage(run: RunReport, folder: Path) -> list[tuple[str, str]]:
         ("model digest", training.get("model_digest")),
         ("bundle digest", image.get("bundle_digest")),
         ("image", image.get("reference")),
-        ("base image", os.environ.get("ASSAY_IMAGE", "")),
+        ("base image", os.environ.get(IMAGE_VARIABLE, "")),
         ("Assay", f"{__version__}, Python {platform.python_version()}"),
     )
     return [(name, str(value)) for name, value in facts if value]
@@ -72,11 +71,3 @@ def lineage(run: RunReport, folder: Path) -> list[tuple[str, str]]:
 def _table(found: dict[str, Any], key: str) -> dict[str, Any]:
     value = found.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay import artifacts
 from assay.project import CONFIG_VARIABLE
-from assay.reports import RUN_URL_VARIABLE, STAGE_FILE, read_json, write_json
+from assay.reports import IMAGE_VARIABLE, RUN_URL_VARIABLE, STAGE_FILE, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def _dependencies(run: RunReport, folder: Path) -> Iterator[dict[str, Any]]:
     lock = folder / _MAKER / "bundle" / "requirements.lock"
     if lock.exists():
         yield {"name": "packages of the image", "digest": {"sha256": artifacts.digest(lock)}}
-    base, _, digest = os.environ.get("ASSAY_IMAGE", "").rpartition("@sha256:")
+    base, _, digest = os.environ.get(IMAGE_VARIABLE, "").rpartition("@sha256:")
     if base:
         yield {"name": "base image", "uri": base, "digest": {"sha256": digest}}
 

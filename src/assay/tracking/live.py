@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.errors import ProjectError
+from assay.reports import IMAGE_VARIABLE
 from assay.tracking.entities import Dataset
 from assay.tracking.runs import Run, Training, started
 from assay.tracking.store import STORE_VARIABLE, connect, credentials, embedded, prepare, served, without_password
@@ -66,7 +67,7 @@ def origin(run_id: str) -> dict[str, str]:
     told = {
         "mlflow.source.git.commit": commit.removesuffix(_DIRTY),
         "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
-        "assay.image": os.environ.get("ASSAY_IMAGE"),
+        "assay.image": os.environ.get(IMAGE_VARIABLE),
         "mlflow.user": os.environ.get("ASSAY_USER"),
         "assay.run_id": run_id,
     }

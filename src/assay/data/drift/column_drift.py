@@ -11,6 +11,7 @@ from assay.data.drift import measures
 from assay.data.drift.align import Aligned, align, grouped, places
 from assay.data.drift.novelty import novel
 from assay.data.profiles.histogram import histogram
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,8 +213,3 @@ def _reasons(tried: Sequence[tuple[str, float | None, float, bool]]) -> list[str
 
 def _significant(p: float) -> float:
     return float(f"{p:.6g}")
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """`names` in one line: the first few and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

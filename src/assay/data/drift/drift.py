@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.data.drift.column_drift import ColumnDrift, compare, listed
+from assay.data.drift.column_drift import ColumnDrift, compare
 from assay.gates import Observed
+from assay.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
