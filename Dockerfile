@@ -26,6 +26,12 @@ FROM ${BASE_IMAGE}
 RUN echo assay:x:10001:10001::/app:/usr/sbin/nologin >> /etc/passwd && echo assay:x:10001: >> /etc/group \
  && install --directory /app && install --directory --owner=10001 --group=10001 /var/log/assay \
  && touch --date=@0 /etc /etc/passwd /etc/group /var/log /var/log/assay /app
+# Docker's own Python images hold no byte code of the standard library, and a read-only container could never keep any:
+# without it every start compiles 200 modules anew
+RUN lib="$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+ && { PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash \
+      -x '/(test|idlelib|lib2to3|tkinter|turtledemo|ensurepip|site-packages|dist-packages)/' "$lib" || true; } \
+ && find "$lib" \( -name '*.pyc' -o -type d \) -exec touch --date=@0 {} +
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1
 RUN --mount=type=bind,from=dependencies,source=/opt/venv,target=/mnt/venv \
     cp --archive /mnt/venv /opt/venv && touch --date=@0 /opt

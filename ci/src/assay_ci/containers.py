@@ -26,12 +26,15 @@ _KEY, _KUBECONFIG = "/run/secrets/signing_key", "/run/secrets/kubeconfig"
 _TOOLKIT = "/opt/assay"
 _VENV = "/opt/venv"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Docker's own Python images hold no byte code of the standard library: each process would compile hundreds of modules
+_COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, workers=0)"
 _INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
 def toolkit(settings: Settings, requirements: str = "", project_requirements: str = "") -> dagger.Container:
     """A container that can run `python -m assay`, with the packages of `requirements/<requirements>.lock`."""
     container = dag.container().from_(settings.base_image).with_env_variable("PYTHONUNBUFFERED", "1")
+    container = container.with_exec(["python", "-c", _COMPILE])
     # an environment of its own: what the base image has installed can neither help nor hinder
     container = container.with_exec(["python", "-m", "venv", _VENV]).with_env_variable("PATH", f"{_VENV}/bin:{_PATH}")
     container = container.with_mounted_cache("/root/.cache/pip", dag.cache_volume("assay-pip"))
