@@ -1,4 +1,5 @@
 import datetime as dt
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from frames import champion, people
+from hypothesis import given
+from hypothesis import strategies as st
 from monitorkit import NOW, PROFILE, configure, lines_of, monitor, report, verdicts, write
 
 from assay.data import logs
@@ -123,7 +126,7 @@ def test_both_ways_to_read_tell_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     frame = change(people(400, seed=2))
     write(tmp_path, *lines_of(frame, version=3, ms=2.5), *lines_of(frame[:3], status=500))
     fast = _read(tmp_path)
-    monkeypatch.setattr(logs, "_usual", lambda _: False)
+    monkeypatch.setattr(logs, "_BRACKETS", 0)
     assert _same(fast, _read(tmp_path))
 
 
@@ -133,6 +136,18 @@ def test_rows_in_pieces_are_the_same_rows(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(logs, "_BLOCK", 10_000)
     pieces = _read(tmp_path)
     assert (pieces.rows, pieces.distinct) == (whole.rows, whole.distinct) == (800, 400)
+
+
+@given(st.lists(st.sampled_from([b"{", b"}", b"[" * 64, b"[", b"x", b" ", b"\r", b"\n"]), min_size=1))
+def test_lines_like_the_servers_own_are_told_from_all_others(parts: list[bytes]) -> None:
+    text = b"".join(parts) + b"\n"
+    starts, ends, usual = logs._lines(text)
+    lines = io.BytesIO(text).readlines()
+    assert [text[start:end] for start, end in zip(starts, ends, strict=True)] == lines
+    simple = [
+        line.startswith(b"{") and line.endswith(b"}\n") and line.count(b"{") + line.count(b"[") <= 64 for line in lines
+    ]
+    assert usual.tolist() == simple
 
 
 HEAD = f'{{"ts":"{NOW.isoformat()}","status":200,"prediction":"no","features":'

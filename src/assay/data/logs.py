@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.json as pj
@@ -63,46 +66,63 @@ class Chunk:
 
 
 def read_chunks(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
-    """All lines of a file, or of all `*.jsonl` below a folder.
+    """All lines of a file, or of all `*.jsonl` below a folder; a thread reads the next lines while the caller works.
 
     Args:
         path: The file or folder; a file that is deleted meanwhile is left out.
         kinds: What is known about the columns; texts of others may be taken for times.
     """
+    chunks = _all_chunks(path, kinds)
+    with ThreadPoolExecutor(1, "prediction-logs") as thread:
+        coming = thread.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = thread.submit(next, chunks, None)
+            yield chunk
+
+
+def _all_chunks(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
     for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
         # the server deletes its oldest files
         with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
-            while block := lines.readlines(_BLOCK):
-                yield from _chunks([line for line in block if line.strip()], kinds)
+            while block := lines.read(_BLOCK):
+                yield from _chunks(block + lines.readline().removesuffix(b"\n") + b"\n", kinds)
 
 
-def _chunks(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
-    usual = [line for line in lines if _usual(line)]
-    odd = [line for line in lines if not _usual(line)] if len(usual) < len(lines) else []
-    if usual:
-        yield _read(usual, kinds)
-    if odd:
+def _chunks(text: bytes, kinds: Mapping[str, Kind]) -> Iterator[Chunk]:
+    starts, ends, usual = _lines(text)
+    if usual.all():
+        yield _read(text, len(usual), kinds)
+        return
+    lines = [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    if usual.any():
+        yield _read(b"".join(compress(lines, usual)), int(usual.sum()), kinds)
+    if odd := [line for line in compress(lines, ~usual) if line.strip()]:
         yield _parsed(odd)
 
 
-def _usual(line: bytes) -> bool:
-    whole = line.startswith(b"{") and line.endswith((b"}\n", b"}"))
-    return whole and line.count(b"{") + line.count(b"[") <= _BRACKETS and len(line) < _PIECE
+def _lines(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each line starts and ends, and whether it looks like the server's own; arrays of shape (lines,)."""
+    letters = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n")) + 1
+    starts = np.append(0, ends[:-1])
+    # one bit tells [ from {
+    brackets = np.searchsorted(ends, np.flatnonzero(letters | 0x20 == ord("{")), side="right")
+    usual = (letters[starts] == ord("{")) & (letters[ends - 2] == ord("}")) & (ends - starts < _PIECE)
+    return starts, ends, usual & (np.bincount(brackets, minlength=len(ends)) <= _BRACKETS)
 
 
-def _read(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> Chunk:
-    """With Arrow, all of them or none."""
-    text = b"".join(lines)
+def _read(text: bytes, count: int, kinds: Mapping[str, Kind]) -> Chunk:
+    """With Arrow, all `count` lines or none."""
     try:
         text.decode()
-        table = _table(text, _texts(lines, kinds))
+        table = _table(text, _texts(text.split(b"\n", _SNIFFED)[:_SNIFFED], kinds))
         features = table["features"].combine_chunks()
         nested = any(pa.types.is_nested(field.type) for field in features.type)
-        if table.num_rows != len(lines) or nested or any(pa.types.is_nested(table[n].type) for n in _ANSWERS):
-            return _parsed(lines)
+        if table.num_rows != count or nested or any(pa.types.is_nested(table[n].type) for n in _ANSWERS):
+            return _parsed(text.split(b"\n")[:-1])
         frame = _frame(pa.Table.from_struct_array(features))
     except (pa.ArrowException, UnicodeDecodeError):
-        return _parsed(lines)
+        return _parsed(text.split(b"\n")[:-1])
     return Chunk(table.drop_columns("features"), frame, features.is_valid().to_pandas())
 
 
@@ -125,7 +145,7 @@ def _table(text: bytes, texts: Iterable[str]) -> pa.Table:
 
 def _texts(lines: Sequence[bytes], kinds: Mapping[str, Kind]) -> list[str]:
     """Columns that hold texts: those of the first line, and where that has none, those that are no numbers."""
-    line = next(filter(None, (_answer(line) for line in lines[:_SNIFFED])), {})
+    line = next(filter(None, map(_answer, lines)), {})
     features = line.get("features", {})
     known = {f"features.{name}": value for name, value in features.items()}
     known |= {name: line[name] for name in _ANSWERS if name in line}
