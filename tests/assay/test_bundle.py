@@ -28,6 +28,7 @@ def test_a_bundle_holds_what_an_image_needs(bundle: Path, inputs: Path) -> None:
         "name": "tiny",
         "version": 3,
         "model_digest": model_digest,
+        "commit": "",
         "task": "classification",
         "positive": "rich",
         "licence": None,
@@ -73,12 +74,14 @@ def test_the_image_says_what_it_is(inputs: Path, tmp_path: Path) -> None:
     project = small.project(tmp_path / "project")
     toml = project / "pyproject.toml"
     toml.write_text(f'{toml.read_text()}[tool.assay.card]\nlicence = "MIT \\"or\\" $HOME\\nRUN false"\n')
+    small.change(inputs / "registration.json", commit="c0ffee")
     label = (small.bundle_of(inputs, tmp_path, project) / "Dockerfile").read_text().partition("LABEL ")[2]
     assert label.splitlines()[0] == 'org.opencontainers.image.title="tiny" \\'
     assert 'org.opencontainers.image.version="3"' in label
+    assert 'org.opencontainers.image.revision="c0ffee"' in label
     assert f'assay.model-digest="{artifacts.digest(inputs / "model")}"' in label
     # on one line, quoted, and nothing in it is run or replaced
-    assert label.splitlines()[2].strip() == 'org.opencontainers.image.licenses="MIT \\"or\\" \\$HOME\\nRUN false" \\'
+    assert label.splitlines()[3].strip() == 'org.opencontainers.image.licenses="MIT \\"or\\" \\$HOME\\nRUN false" \\'
 
 
 def test_a_project_may_need_more_packages(inputs: Path, tmp_path: Path) -> None:

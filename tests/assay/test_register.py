@@ -148,6 +148,18 @@ def test_the_run_knows_commit_data_and_packages(
     assert run.metrics == {"loss": 0.1, "accuracy": 0.9, "slice.sex_Female": 0.8}
 
 
+def test_a_version_is_of_the_commit_that_made_it(
+    context: Callable[[str], Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = []
+    for commit in ("abc", "def"):
+        monkeypatch.setenv("ASSAY_COMMIT", commit)
+        register.run(context("register"))
+        registration = json.loads(context("register").output("registration").read_text())
+        commits.append((registration["version"], registration["commit"]))
+    assert commits == [(1, "abc"), (1, "abc")]
+
+
 def test_the_run_holds_curves_trials_and_the_dataset(
     context: Callable[[str], Context], store: Path, made: Path
 ) -> None:

@@ -54,6 +54,7 @@ class FakeEngine:
     stored: dict[str, Chain] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     run_cache: str = ""
+    digest: str = "1" * 64
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -93,7 +94,7 @@ class FakeEngine:
         address = dict(chain).get("from", {}).get("address", "")
         if name == "imageRef" and "/run-cache:" in address and (self.run_cache or address not in self.stored):
             raise ValueError(self.run_cache or f"{address}: not found")
-        reference = f"{address}@sha256:{'1' * 64}"
+        reference = f"{address}@sha256:{self.digest if 'income' in address else '1' * 64}"
         fixed = {
             "defaultPlatform": "linux/amd64",
             "imageRef": reference,
@@ -143,7 +144,7 @@ class FakeEngine:
         return next((text for word, text in said.items() if word in done.args), "the run's table\n")
 
     def _contents(self, chain: Chain) -> str:
-        if chain[-1][1]["path"] == "/results/package/image.json":
+        if chain[-1][1]["path"].endswith("image.json"):
             return json.dumps({"reference": "reg.example/income:v1@sha256:frozen"})
         if "withExec" not in dict(chain):
             stored = json.dumps({"message": "as it was stored", "run_id": "another"})
@@ -170,7 +171,7 @@ class FakeEngine:
             mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", []) if full},
             services=[a["alias"] for a in named.get("withServiceBinding", [])],
             image=named["from"][0]["address"],
-            installs=[" ".join(args) for args in execs if args[0] == "pip"],
+            installs=[" ".join(args) for args in execs if "pip install" in " ".join(args)],
             gpu="experimentalWithAllGPUs" in named,
         )
 

@@ -62,7 +62,6 @@ type Container implements Node {
   withServiceBinding(alias: String!, service: ID!): Container!
   withExposedPort(port: Int!): Container!
   withoutDockerHealthcheck: Container!
-  withLabel(name: String!, value: String!): Container!
   experimentalWithAllGPUs: Container!
   withRegistryAuth(address: String!, username: String!, secret: ID!): Container!
   publish(address: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression): String!

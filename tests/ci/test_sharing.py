@@ -122,10 +122,24 @@ async def test_what_a_result_depends_on_and_the_plan_does_not_say(
     await run(assay, tracking_uri="http://mlflow", registry="reg.example/income:v1")
     receipts = [json.loads(entry[-1][1]["contents"]) for entry in engine.stored.values()]
     facts = [(receipt["stage"], set(receipt["facts"])) for receipt in receipts if receipt["facts"]]
-    published = {"base image", "REFERENCE", "NOTE", "PLATFORMS"}
+    published = {"base image", "registry", "platforms"}
     assert sorted(facts, key=str) == sorted(
         [("train", {"tracking server"}), ("package", {"base image"}), ("package", published)], key=str
     )
+
+
+@anyio
+@pytest.mark.parametrize("there", [True, False])
+async def test_an_image_is_published_again_only_where_the_registry_has_another(
+    engine: FakeEngine, assay: Callable[..., Assay], *, there: bool
+) -> None:
+    engine.plan = plan_of("package")
+    await run(assay, registry="reg.example/income:v1")
+    engine.execs.clear()
+    engine.digest = "frozen" if there else "1" * 64
+    await run(assay, registry="reg.example/income:v1")
+    assert ("package" in by_stage(engine)) is not there
+    assert len(engine.published) == (1 if there else 2)
 
 
 @anyio

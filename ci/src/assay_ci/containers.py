@@ -29,6 +29,10 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Docker's own Python images hold no byte code of the standard library: each process would compile hundreds of modules
 _COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=2, workers=0)"
 _INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check"]
+# uv does not know pip's settings, which may be the base image's own
+_UV = f"""index=${{PIP_INDEX_URL:-$(pip config get global.index-url 2>/dev/null)}}
+[ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
+/opt/installer/bin/uv pip install -q --python {_VENV} --link-mode copy --compile-bytecode --no-deps --require-hashes"""
 
 
 def toolkit(settings: Settings, requirements: str = "", project_requirements: str = "") -> dagger.Container:
@@ -37,12 +41,11 @@ def toolkit(settings: Settings, requirements: str = "", project_requirements: st
     container = container.with_exec(["python", "-c", _COMPILE])
     # an environment of its own: what the base image has installed can neither help nor hinder
     container = container.with_exec(["python", "-m", "venv", _VENV]).with_env_variable("PATH", f"{_VENV}/bin:{_PATH}")
-    container = container.with_mounted_cache("/root/.cache/pip", dag.cache_volume("assay-pip"))
+    for tool in ("pip", "uv"):
+        container = container.with_mounted_cache(f"/root/.cache/{tool}", dag.cache_volume(f"assay-{tool}"))
     container = reaching(settings, container)
     if requirements:
-        lock = settings.package.file(f"requirements/{requirements}.lock")
-        locked = [*_INSTALL, "--no-deps", "--require-hashes", "-r", "/opt/locked.txt"]
-        container = container.with_file("/opt/locked.txt", lock).with_exec(locked)
+        container = _with_locked(settings, container, requirements)
     if project_requirements:
         own = settings.source.file(project_requirements)
         container = container.with_file("/opt/project.txt", own).with_exec([*_INSTALL, "-r", "/opt/project.txt"])
@@ -51,6 +54,16 @@ def toolkit(settings: Settings, requirements: str = "", project_requirements: st
         .with_env_variable("PYTHONPATH", f"{_TOOLKIT}/src")
         .with_exec(["python", "-m", "compileall", "-q", f"{_TOOLKIT}/src"])
     )
+
+
+def _with_locked(settings: Settings, container: dagger.Container, requirements: str) -> dagger.Container:
+    """`container` with a lock's packages, by uv in a third of pip's time; by pip where uv does not find its way."""
+    for name in ("installer", requirements):
+        container = container.with_file(f"/opt/{name}.txt", settings.package.file(f"requirements/{name}.lock"))
+        pip = f"{' '.join(_INSTALL)} --no-deps --require-hashes -r /opt/{name}.txt"
+        script = f"{pip} --target /opt/installer" if name == "installer" else f"{_UV} -r /opt/{name}.txt || {pip}"
+        container = container.with_exec(["sh", "-c", script])
+    return container
 
 
 def stage(settings: Settings, step: Step, inputs: dagger.Directory) -> dagger.Container:
@@ -162,6 +175,11 @@ def _with_server(settings: Settings, container: dagger.Container) -> dagger.Cont
     if settings.tracking_password:
         container = container.with_secret_variable("MLFLOW_TRACKING_PASSWORD", settings.tracking_password)
     return container
+
+
+def with_login(container: dagger.Container, address: str, user: str, secret: dagger.Secret | None) -> dagger.Container:
+    """`container` that is known to the registry at `address`; unchanged where there is no password for it."""
+    return container.with_registry_auth(address.split("/", 1)[0], user, secret) if secret else container
 
 
 def gpu_probe(settings: Settings, stage_name: str) -> dagger.Container:

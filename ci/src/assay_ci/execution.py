@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import dagger
@@ -109,27 +110,38 @@ class Execution:
 
     async def _package(self, step: Step, inputs: dagger.Directory) -> StageRun:
         """Build the image, have the stage judge it as a running server, and only then publish it."""
-        made: dict[str, dagger.Directory] = {}
         facts = {"base image": self.settings.image}
 
         async def judge() -> StageRun:
-            made["bundle"] = await image.bundle(self.settings, step, inputs)
-            return await self._judge(step, inputs, image.build(self.settings, made["bundle"]), {})
+            bundle = await image.bundle(self.settings, step, inputs)
+            built = self.images["candidate"] = image.build(self.settings, bundle)
+            return await self._judge(step, inputs, built, {})
 
-        run = await self.cache.reuse_or(step, inputs, facts, judge)
-        if not run.passed:
-            return run
-        bundle = made.get("bundle") or run.folder.directory("bundle")
-        built = self.images["candidate"] = image.build(self.settings, bundle)
-        if not self.settings.registry:
-            return run
+        async def publish() -> StageRun:
+            return await self._publish(step, inputs, run) if (run := await judged()).passed else run
+
+        judged = partial(self.cache.reuse_or, step, inputs, facts, judge)
+        place = {"registry": self.settings.registry, "platforms": self.settings.platforms}
+        again = partial(self.cache.reuse_or, step, inputs, facts | place, publish, self._is_published)
+        run = await (again() if self.settings.registry else judged())
+        self.images.setdefault("candidate", image.build(self.settings, run.folder.directory("bundle")))
+        return run
+
+    async def _publish(self, step: Step, inputs: dagger.Directory, run: StageRun) -> StageRun:
+        bundle = run.folder.directory("bundle")
+        built = self.images.get("candidate") or image.build(self.settings, bundle)
         try:
-            published = await image.publish(self.settings, bundle, built)
+            pushed = await image.publish(self.settings, bundle, built)
         except dagger.QueryError as error:
             return _made(step, "error", 5, _unpublished(self.settings, error), self.settings.run_id)
-        reference, note = await supply.frozen(self.settings, published)
+        reference, note = await supply.frozen(self.settings, pushed)
         told = {"REFERENCE": reference, "NOTE": note, "PLATFORMS": ",".join(await image.platforms(self.settings))}
-        return await self.cache.reuse_or(step, inputs, facts | told, lambda: self._judge(step, inputs, built, told))
+        return await self._judge(step, inputs, built, told)
+
+    async def _is_published(self, run: StageRun) -> bool:
+        """True where the registry still has that run's image under the name that it is published as."""
+        reference = str(json.loads(await run.folder.file("image.json").contents())["reference"])
+        return reference.rpartition("@")[2] == await image.published(self.settings)
 
     async def _judge(
         self, step: Step, inputs: dagger.Directory, built: dagger.Container, told: dict[str, str]

@@ -3,7 +3,7 @@
 import dagger
 from dagger import dag
 
-from assay_ci.containers import stage
+from assay_ci.containers import stage, with_login
 from assay_ci.plan import Step
 from assay_ci.settings import Settings
 
@@ -20,12 +20,11 @@ async def bundle(settings: Settings, step: Step, inputs: dagger.Directory, kind:
 
 def build(settings: Settings, context: dagger.Directory, platform: str = "") -> dagger.Container:
     """The image of a bundle, by the Dockerfile that lies in it; for the engine's own platform unless told otherwise."""
-    built = context.docker_build(
+    return context.docker_build(
         build_args=[dagger.BuildArg("BASE_IMAGE", settings.base_image)],
         platform=dagger.Platform(platform) if platform else None,
         secrets=[*settings.network.values()],
     )
-    return built.with_label("org.opencontainers.image.revision", settings.commit) if settings.commit else built
 
 
 def service(image: dagger.Container) -> dagger.Service:
@@ -54,7 +53,16 @@ async def publish(settings: Settings, context: dagger.Directory, image: dagger.C
     """Push the image to the registry, for every platform that is asked for; gives `address@sha256:...`."""
     variants = [build(settings, context, name) for name in await platforms(settings)] if settings.platforms else []
     pushed = dag.container() if variants else image
-    if settings.registry_password:
-        host = settings.registry.split("/", 1)[0]
-        pushed = pushed.with_registry_auth(host, settings.registry_username, settings.registry_password)
-    return await pushed.publish(settings.registry, platform_variants=variants or None)
+    return await _with_login(settings, pushed).publish(settings.registry, platform_variants=variants or None)
+
+
+async def published(settings: Settings) -> str:
+    """Digest of the image that has the name which is published; empty where none has."""
+    try:
+        return (await _with_login(settings, dag.container()).from_(settings.registry).image_ref()).rpartition("@")[2]
+    except dagger.QueryError:
+        return ""
+
+
+def _with_login(settings: Settings, container: dagger.Container) -> dagger.Container:
+    return with_login(container, settings.registry, settings.registry_username, settings.registry_password)

@@ -38,7 +38,12 @@ class RunCache:
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def reuse_or(
-        self, step: Step, inputs: dagger.Directory, facts: dict[str, str], work: Callable[[], Awaitable[StageRun]]
+        self,
+        step: Step,
+        inputs: dagger.Directory,
+        facts: dict[str, str],
+        work: Callable[[], Awaitable[StageRun]],
+        holds: Callable[[StageRun], Awaitable[bool]] | None = None,
     ) -> StageRun:
         """The stored result of `step`, else what `work` makes of it, to be stored with the next `keep`.
 
@@ -47,6 +52,7 @@ class RunCache:
             inputs: The artifacts that it reads.
             facts: What the result depends on and the plan does not know, by name.
             work: Does it.
+            holds: Whether a stored result is still true of the world; absent: it always is.
         """
         if not self.settings.run_cache or not step.pure or not (self._reads or self._writes):
             return await work()
@@ -56,7 +62,7 @@ class RunCache:
             found = await self._found(step, receipt)
         except (dagger.QueryError, TimeoutError) as error:
             self._give_up(step.stage, error)
-        if found:
+        if found and (holds is None or await holds(found)):
             return found
         run = await work()
         if run.passed and self._writes:
@@ -129,11 +135,8 @@ class RunCache:
         return self.settings.run_cache.removeprefix(PROTOCOL)
 
     def _with_login(self, container: dagger.Container) -> dagger.Container:
-        password = self.settings.run_cache_password
-        if not password:
-            return container
-        host = self._repository.split("/", 1)[0]
-        return container.with_registry_auth(host, self.settings.run_cache_username, password)
+        user, password = self.settings.run_cache_username, self.settings.run_cache_password
+        return containers.with_login(container, self._repository, user, password)
 
     def _give_up(self, stage: str, error: Exception) -> None:
         if self._reads:

@@ -84,6 +84,7 @@ def _about(context: Context, registration: dict[str, Any]) -> dict[str, Any]:
         "name": registration["name"],
         "version": registration["version"],
         "model_digest": found,
+        "commit": registration.get("commit", ""),
         "task": context.config.data.task,
         "positive": context.config.data.positive,
         "columns": modelfolder.signature_columns(model),
@@ -96,6 +97,8 @@ def _labels(about: dict[str, Any]) -> str:
     labels = {
         "org.opencontainers.image.title": about["name"],
         "org.opencontainers.image.version": str(about["version"]),
+        # of the version: with each run's own, a commit that leaves the model alone would be another image to roll out
+        "org.opencontainers.image.revision": about["commit"],
         "org.opencontainers.image.licenses": about["licence"] or "",
         "assay.model-digest": about["model_digest"],
     }

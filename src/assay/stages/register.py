@@ -43,6 +43,7 @@ def run(context: Context) -> Outcome:
         "version": version.version,
         "model_digest": model_digest,
         "alias": STAGING,
+        **({"commit": version.commit} if version.commit else {}),
         **({"signature": signature} if signature else {}),
     }
     write_json(context.output("registration"), registration)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Param
 
 DIGEST = "model_digest"
+# MLflow's own name
+COMMIT = "mlflow.source.git.commit"
 _NAME, _PARAM, _TAG = 250, 6000, 5000
 _DATASET_NAME, _DATASET_DIGEST = 500, 36
 

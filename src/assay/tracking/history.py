@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.tracking.entities import DIGEST
+from assay.tracking.entities import COMMIT, DIGEST
 from assay.tracking.registry import WAIVER
 from assay.tracking.store import connect, embedded, locked, prepare, service
 
@@ -69,7 +69,7 @@ def _past(client: MlflowClient, version: ModelVersion) -> Past:
     whole = client.get_model_version(version.name, version.version)
     run, tags = client.get_run(str(version.run_id)).data, dict(version.tags)
     dirty = "-dirty" if tags.get("assay.dirty") == "true" else ""
-    commit = tags.get("mlflow.source.git.commit", "")
+    commit = tags.get(COMMIT, "")
     return Past(
         version=int(version.version),
         aliases=tuple(sorted(whole.aliases)),

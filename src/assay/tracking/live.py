@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import ProjectError
 from assay.reports import IMAGE_VARIABLE
-from assay.tracking.entities import Dataset
+from assay.tracking.entities import COMMIT, Dataset
 from assay.tracking.runs import Run, Training, started
 from assay.tracking.store import STORE_VARIABLE, connect, credentials, embedded, prepare, served, without_password
 
@@ -65,7 +65,7 @@ def origin(run_id: str) -> dict[str, str]:
     """Tags that tell which code, image, run of the pipeline and person made something."""
     commit = os.environ.get("ASSAY_COMMIT", "")
     told = {
-        "mlflow.source.git.commit": commit.removesuffix(_DIRTY),
+        COMMIT: commit.removesuffix(_DIRTY),
         "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
         "assay.image": os.environ.get(IMAGE_VARIABLE),
         "mlflow.user": os.environ.get("ASSAY_USER"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ArtifactError, ServiceError
-from assay.tracking.entities import DIGEST, tagged
+from assay.tracking.entities import COMMIT, DIGEST, tagged
 from assay.tracking.runs import check, find, started
 from assay.tracking.store import connect, embedded, locked, prepare, service, store_of, without_password
 from assay.tracking.versions import Candidate, Trial, Version
@@ -233,8 +233,8 @@ def _with_digest(client: MlflowClient, name: str, model_digest: str) -> list[Ver
 def _version(found: ModelVersion) -> Version:
     image = json.loads(found.tags[_IMAGE]) if _IMAGE in found.tags else None
     number, run_id = int(found.version), str(found.run_id)
-    digest = found.tags.get(DIGEST, "")
-    return Version(name=found.name, version=number, model_digest=digest, run_id=run_id, image=image)
+    digest, commit = found.tags.get(DIGEST, ""), found.tags.get(COMMIT, "")
+    return Version(name=found.name, version=number, model_digest=digest, run_id=run_id, image=image, commit=commit)
 
 
 def _point(client: MlflowClient, name: str, alias: str, version: int) -> None:

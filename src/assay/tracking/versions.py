@@ -25,6 +25,7 @@ class Version:
         run_id: The MLflow run that holds its artifacts.
         image: image.json of what was deployed; None before that.
         created: True where this call of `register` made it.
+        commit: Of the project when it was made; empty where that is not known.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Version:
     run_id: str
     image: Mapping[str, Any] | None = None
     created: bool = False
+    commit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
