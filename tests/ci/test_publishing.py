@@ -53,7 +53,8 @@ async def test_the_images_papers_are_attached_to_it(engine: FakeEngine, assay: C
 @anyio
 async def test_a_registry_that_no_container_reaches_is_told(engine: FakeEngine, assay: Callable[..., Assay]) -> None:
     engine.registry_code = 5
-    await assay(registry="reg.example/income:v1").full()
+    told = await assay(registry="reg.example/income:v1").full()
+    assert told.endswith("its papers are not attached to it: nobody is there")
     done = by_stage(engine)["package"]
     assert done.env["ASSAY_IMAGE_REFERENCE"].startswith("reg.example/income:v1@sha256:000")
     assert done.env["ASSAY_IMAGE_NOTE"] == "the digest depends on when it was made: nobody is there"

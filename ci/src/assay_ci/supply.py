@@ -38,7 +38,8 @@ async def attested(settings: Settings, run: dagger.Container) -> str:
         return ""
     container = containers.toolkit(settings, "attest").with_mounted_directory("/results", run.directory("/results"))
     done = _asked(settings, container, ["attest", "/results", "--image", image["reference"]])
-    told = await (done.stderr() if await done.exit_code() else done.stdout())
+    failed = await done.exit_code()
+    told = f"its papers are not attached to it: {await done.stderr()}" if failed else await done.stdout()
     return f"image: {image['reference']}\n{told}"
 
 
