@@ -9,6 +9,7 @@ import json
 import threading
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,17 @@ class Exec:
     volatile: dict[str, str]
     secrets: dict[str, str]
     caches: dict[str, str]
-    mounts: dict[str, str]
+    mounted: dict[str, str]
     services: list[str]
     image: str
     installs: list[str]
     gpu: bool
+    describe: Callable[[str], str]
+
+    @cached_property
+    def mounts(self) -> dict[str, str]:
+        """What each mounted folder is made of; long, as a description repeats those of its parts."""
+        return {path: self.describe(key) for path, key in self.mounted.items()}
 
 
 @dataclass
@@ -55,6 +62,7 @@ class FakeEngine:
     verdicts: dict[str, str] = field(default_factory=dict)
     run_cache: str = ""
     digest: str = "1" * 64
+    _known: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -159,8 +167,6 @@ class FakeEngine:
         calls = list(_calls(chain))
         named = {n: [a for name, a in calls if name == n] for n, _ in calls}
         execs = [a["args"] for a in named.get("withExec", [])]
-        # a description in full repeats what its parts are made of, and there are many of these
-        full = "cache" not in execs[-1]
         return Exec(
             args=execs[-1],
             env={a["name"]: a["value"] for a in named.get("withEnvVariable", [])},
@@ -168,21 +174,26 @@ class FakeEngine:
             secrets={a["name"]: a["secret"] for a in named.get("withSecretVariable", [])}
             | {a["path"]: a["source"] for a in named.get("withMountedSecret", [])},
             caches={a["path"]: self.ids[a["cache"]][0][1]["key"] for a in named.get("withMountedCache", [])},
-            mounts={a["path"]: self.describe(a["source"]) for a in named.get("withMountedDirectory", []) if full},
+            mounted={a["path"]: a["source"] for a in named.get("withMountedDirectory", [])},
             services=[a["alias"] for a in named.get("withServiceBinding", [])],
             image=named["from"][0]["address"],
             installs=[" ".join(args) for args in execs if "pip install" in " ".join(args)],
             gpu="experimentalWithAllGPUs" in named,
+            describe=self.describe,
         )
 
     def describe(self, key: str) -> str:
         """A directory's or file's chain of calls as text, ids inside it followed; a secret stays a name."""
-        if self.ids[key][0][0] == "setSecret":
-            return json.dumps(f"secret {self.ids[key][0][1]['name']}")
-        return json.dumps([[n, {k: self._follow(v) for k, v in a.items()}] for n, a in self.ids[key]])
+        return json.dumps(self._follow(key))
 
     def _follow(self, value: Any) -> Any:
-        return json.loads(self.describe(value)) if isinstance(value, str) and value in self.ids else value
+        if not isinstance(value, str) or value not in self.ids:
+            return value
+        if value not in self._known:
+            name, args = self.ids[value][0]
+            whole = [[n, {k: self._follow(v) for k, v in a.items()}] for n, a in self.ids[value]]
+            self._known[value] = f"secret {args['name']}" if name == "setSecret" else whole
+        return self._known[value]
 
 
 def _calls(chain: Chain) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -222,7 +233,7 @@ def serve(engine: FakeEngine) -> ThreadingHTTPServer:
     """Start answering on a free port of loopback."""
     handler = type("Handler", (_Handler,), {"engine": engine})
     server = _Server(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
 
 
