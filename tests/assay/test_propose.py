@@ -56,6 +56,10 @@ def _column(values: Any, name: str = "x") -> Column:
     ("values", "expected"),
     [
         pytest.param([1, 5, 20], Column(type="int", min=1, max=20, max_missing=0), id="small range as it is"),
+        pytest.param(
+            [0, 1] * 200 + [2] * 40 + [7], Column(type="int", min=0, max=11, max_missing=0), id="a count has no end"
+        ),
+        pytest.param([0, 1, 2, 3, 4, 5] * 20, Column(type="int", min=0, max=5, max_missing=0), id="a grade has one"),
         pytest.param([17, 90], Column(type="int", min=0, max=100, max_missing=0), id="rounded outward, not below 0"),
         pytest.param([-17, 90], Column(type="int", min=-100, max=200, max_missing=0), id="both sides"),
         pytest.param([-90, -17], Column(type="int", min=-100, max=0, max_missing=0), id="not above 0"),

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 _MOST_ALLOWED = 50
 _FEW_ROWS = 100
 _SMALL_RANGE = 20
+_RARE = 0.01
 _LARGEST = Decimal(sys.float_info.max)
 _ID_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|number|nr|no)$|[a-z]I[Dd]$")
 HOW = (
     "min, max: what was seen and a tenth of the range on both sides, rounded outward, not across zero; as seen where",
-    "  whole numbers span 20 at most or nothing varies; of dates and times only min, the first day",
+    "  whole numbers span 20 at most or nothing varies, but half as much again above a count from 0 that ends rarely;",
+    "  of dates and times only min, the first day",
     f"allowed: text with at most {_MOST_ALLOWED} different values, all categories of a categorical column",
     "max_missing: 0 where nothing is missing, else the share that was seen and a tenth of it",
     f"unique: no value twice in {_FEW_ROWS} rows or more, and it looks like an id; such numbers get no max",
@@ -97,6 +99,7 @@ class _Facts:
     open: set[str] = field(default_factory=set)
     lows: list[float] = field(default_factory=list)
     highs: list[float] = field(default_factory=list)
+    tops: list[int] = field(default_factory=list)
     first: pd.Timestamp | None = None
     texts: set[str] = field(default_factory=set)
     lengths: set[int] = field(default_factory=set)
@@ -129,6 +132,7 @@ class _Facts:
         if len(finite):
             self.lows.append(float(finite.min()))
             self.highs.append(float(finite.max()))
+            self.tops.append(int((finite == finite.max()).sum()))
 
     def _add_texts(self, present: pd.Series[Any]) -> None:
         if len(self.texts) <= _MOST_ALLOWED or self.distinct:
@@ -180,7 +184,15 @@ class _Facts:
         if self.id_like:
             return {"min": 0.0} if low >= 0 else {}
         bounds = dict(zip(("min", "max"), _outward(low, high, whole=self.kind == "int"), strict=True))
+        if self._is_count(low, high):
+            bounds["max"] = high + math.ceil(high / 2)
         return {name: bound for name, bound in bounds.items() if name not in self.open}
+
+    def _is_count(self, low: float, high: float) -> bool:
+        """True where small whole numbers thin out upwards, as counts do; grades and codes end in a common one."""
+        at_top = sum(count for count, top in zip(self.tops, self.highs, strict=True) if top == high)
+        few = low == 0 and 2 < high <= _SMALL_RANGE and self.kind == "int"
+        return few and self.rows >= _FEW_ROWS and at_top < _RARE * self.rows
 
     def _first_day(self) -> str:
         try:
