@@ -14,6 +14,7 @@ from assay.agreement import disagreements
 from assay.config import Config
 from assay.errors import ConfigError, ConfigErrors, did_you_mean
 from assay.limits import limits_of, parse_limits
+from assay.metric_names import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from assay.pipeline import GRAPH, TRIGGERS
 from assay.schema import Problem, build
 
@@ -97,6 +98,7 @@ def _check(root: Path, raw: dict[str, Any], problems: list[Problem], today: dt.d
         stage.name: limits_of(stage) | parse_limits(stage, config.gates.get(stage.name, {}), problems)
         for stage in GRAPH.stages
     }
+    _check_metrics(config, problems)
     for section in ("gates", "resources"):
         for name in raw.get(section, {}):
             _known(name, (section, name), GRAPH.by_stage, problems)
@@ -106,6 +108,16 @@ def _check(root: Path, raw: dict[str, Any], problems: list[Problem], today: dt.d
     for number, waiver in enumerate(config.waivers):
         _check_waiver(waiver.expires, waiver.gate, ("waivers", str(number)), problems, today)
     return Project(root, config, raw, limits)
+
+
+def _check_metrics(config: Config, problems: list[Problem]) -> None:
+    """A misspelt metric is told before anything is trained, where no function of the project could measure it."""
+    stage = GRAPH.stage("model-validate")
+    known = sorted(LOWER_IS_BETTER | HIGHER_IS_BETTER | {gate.name.split(".")[1] for gate in stage.gates} - {"*"})
+    for name in config.gates.get(stage.name, {}):
+        if not config.metrics and name not in {*known, "*"}:
+            then = did_you_mean(name, known) or 'name a function that measures it: metrics = "package:function"'
+            problems.append(Problem(("gates", stage.name, name), f'unknown metric "{name}"', ", ".join(known), then))
 
 
 def _known(name: str, path: tuple[str, ...], known: Mapping[str, object], problems: list[Problem]) -> None:

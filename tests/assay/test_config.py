@@ -204,6 +204,14 @@ def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_shown(
     assert "made-up" not in str(caught.value)
 
 
+def test_a_misspelt_metric_is_told_before_anything_runs(tmp_path: Path) -> None:
+    gates = "[tool.assay.gates.model-validate]\nacuracy = { min = 0.8 }\n"
+    with pytest.raises(ConfigErrors, match=r'unknown metric "acuracy"(.|\n)*did you mean "accuracy"'):
+        project(tmp_path, MINIMAL + gates)
+    text = MINIMAL.replace("[tool.assay]\n", '[tool.assay]\nmetrics = "tiny:metrics"\n') + gates
+    assert "model.acuracy" in project(tmp_path, text).limits["model-validate"], "the project's own may be called so"
+
+
 @pytest.mark.parametrize("gate", ['"acuracy*"', 'slcie = { "*" = { min = 1 } }\n"x*"'])
 def test_a_family_of_ones_own_is_refused_because_it_might_match_nothing(gate: str, tmp_path: Path) -> None:
     text = MINIMAL + f"[tool.assay.gates.model-validate]\n{gate} = {{ min = 0.9 }}\n"

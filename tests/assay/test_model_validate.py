@@ -120,11 +120,11 @@ def test_a_metric_that_is_nan_is_an_error_at_its_gate(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_a_misspelt_metric_is_an_error(tmp_path: Path) -> None:
-    rest = "[tool.assay.gates.model-validate]\naccurracy = { min = 0.5 }"
+def test_a_metric_of_another_task_is_an_error(tmp_path: Path) -> None:
+    rest = "[tool.assay.gates.model-validate]\nrmse = { max = 0.5 }"
     verdicts, _ = validated(judgeable(tmp_path, rest=rest))
-    assert verdicts["model.accurracy"][0] is ERROR
-    assert "model.accuracy" in verdicts["model.accurracy"][1]
+    assert verdicts["model.rmse"][0] is ERROR
+    assert verdicts["model.rmse"][1].startswith("nothing observed; ")
 
 
 def test_regression(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _MOST_ALLOWED = 50
 _FEW_ROWS = 100
 _SMALL_RANGE = 20
+_COUNTED = 2
 _RARE = 0.01
 _LARGEST = Decimal(sys.float_info.max)
 _ID_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|number|nr|no)$|[a-z]I[Dd]$")
@@ -191,7 +192,7 @@ class _Facts:
     def _is_count(self, low: float, high: float) -> bool:
         """True where small whole numbers thin out upwards, as counts do; grades and codes end in a common one."""
         at_top = sum(count for count, top in zip(self.tops, self.highs, strict=True) if top == high)
-        few = low == 0 and 2 < high <= _SMALL_RANGE and self.kind == "int"
+        few = low == 0 and _COUNTED < high <= _SMALL_RANGE and self.kind == "int"
         return few and self.rows >= _FEW_ROWS and at_top < _RARE * self.rows
 
     def _first_day(self) -> str:
