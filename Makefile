@@ -43,7 +43,7 @@ clean:
 # byte code is compiled here, once: a process that may not write it would compile every import anew
 .venv/ready: requirements/dev.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=..." >&2; exit 2; }
-	@echo "setting up .venv from requirements/dev.lock (about a minute, once)"
+	@echo "setting up .venv from requirements/dev.lock (a minute or two, once; 1 GB)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -232,6 +232,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"assay run --project {tmp_path / 'shop'}" in out
     assert main(["init", str(data), "--project", str(tmp_path / "shop")]) == 2
     assert "already there: pyproject.toml" in capsys.readouterr().err
+    assert "no git repository here" in out
+    (tmp_path / ".git").mkdir()
+    assert main(["init", str(data), "--project", str(tmp_path / "shop"), "--force"]) == 0
+    assert "git" not in capsys.readouterr().out.partition("next:")[2]
 
 
 def test_an_address_with_a_password_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

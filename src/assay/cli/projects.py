@@ -77,6 +77,9 @@ def _told(made: Made) -> str:
     parts += ["\n".join(f"review: {note}" for note in made.notes)] if made.notes else []
     parts += ["\n".join([f"written to {made.root.resolve()}:", *(f"  {path}" for path in made.files)])]
     parts += [f"left as they were: {', '.join(made.kept)}"] if made.kept else []
-    here = "" if made.root.resolve() == made.root.cwd() else f" --project {made.root}"
+    root = made.root.resolve()
+    here = "" if root == made.root.cwd() else f" --project {made.root}"
+    tracked = any((folder / ".git").exists() for folder in (root, *root.parents))
     parts += [f"next: look at pyproject.toml, then: assay run{here}"]
+    parts += [] if tracked else ["no git repository here: after `git init` each version tells the commit it comes from"]
     return "\n\n".join(parts) + "\n"
