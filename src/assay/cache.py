@@ -36,7 +36,7 @@ INPUT = "input "
 # what no result depends on
 _AROUND = {
     *("__main__.py", "_files", "cache.py", "cli", "local.py", "progress.py", "render", "runner.py", "starting.py"),
-    *("run_cache", "scaffold", "doctor", "explain.py", "rulebook.py"),
+    *("run_cache", "scaffold", "doctor", "explain.py", "forecast.py", "rulebook.py"),
 }
 
 
@@ -56,16 +56,20 @@ class Cache:
 
     def find(self, stage: str, key: str) -> Hit | None:
         """The result stored under `key`; a damaged one is removed and is a miss."""
-        folder = self.root / stage / key
-        report = read_report(folder)
-        if report is None:
-            return None
-        if report.passed and artifacts.intact(report.outputs, folder):
+        hit, folder = self.look(stage, key), self.root / stage / key
+        if hit:
             with contextlib.suppress(OSError):
                 os.utime(folder)
-            return Hit(folder, report)
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+        elif read_report(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        return hit
+
+    def look(self, stage: str, key: str) -> Hit | None:
+        """The same, and nothing is touched."""
+        folder = self.root / stage / key
+        report = read_report(folder)
+        good = report is not None and report.passed and artifacts.intact(report.outputs, folder)
+        return Hit(folder, report) if report and good else None
 
     def store(self, stage: str, key: str, outputs: Path, report: StageReport) -> None:
         """Keep the outputs of a passed stage; a cache that cannot be written is no reason to fail."""
@@ -93,10 +97,6 @@ class Cache:
     def last(self, stage: str) -> dict[str, str]:
         """What the stage depended on the last time; empty where it never ran."""
         return found_json(self.root / stage / _LAST)
-
-    def holds(self, stage: str, key: str) -> bool:
-        """True where a result is stored under `key`, whole or not."""
-        return (self.root / stage / key).is_dir()
 
     def remember(self, stage: str, components: Mapping[str, str]) -> None:
         """Note what the stage depended on this time, for `explain`."""

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import size
-from assay.cache import INPUT, Cache, components_of, key_of
+from assay.cache import INPUT, Cache
+from assay.forecast import forecast
 from assay.graph import World
 from assay.pipeline import GRAPH
-from assay.plan import Selection, make_plan
-from assay.project import load_project
+from assay.plan import Plan, Selection, make_plan
+from assay.project import CONFIG_VARIABLE, load_project, project_of_slice
 from assay.reports import RunReport, read_json
 from assay.rulebook import Rule, rules_of
 from assay.wording import listed
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from assay.plan import Plan, Step
+    from assay.forecast import Forecast
+    from assay.plan import Step
+    from assay.project import Project
     from assay.reports import Entry
 
 _KINDS = (("config ", "config"), (INPUT, "input"), ("data ", "data"))
@@ -61,7 +64,7 @@ class Explained:
         next: What the next run would do, and why.
         parts: What its result depends on; empty where it is never reused.
         results: Where its artifacts lie, with bytes.
-        rules: Its gates.
+        rules: Its gates, with what the result that is reused, else the newest run, measured.
     """
 
     stage: str
@@ -96,14 +99,18 @@ def explain(root: Path, name: str) -> Explained:
         world=str(stage.world),
         last=_last(folder, entry),
         results=tuple((str(path), size(path)) for path in _artifacts(folder, name)),
-        rules=rules_of(project, name, entry),
+        rules=rules_of(project, name, entry.report.gates if entry else (), _judged_by(root, folder, name)),
     )
     if step is None:
         return replace(told, next=f"nothing: it has work only with {stage.only_with}")
     if step.world is not World.NONE:
         return replace(told, next=f"it runs: it {step.world} the world, so no result is reused")
-    parts = _parts(root, step, folder)
-    return replace(told, next=_next(root, plan, step, parts, folder), parts=parts)
+    cache = Cache(root / ".assay/cache")
+    ahead = forecast(root, plan, name, cache, folder or root / ".assay/runs/none")
+    parts = _parts(step, ahead, cache.last(name))
+    # what was judged by the limits as they are now tells more than what was judged last
+    rules = rules_of(project, name, ahead.reused.report.gates, project) if ahead.reused else told.rules
+    return replace(told, next=_next(ahead, parts), parts=parts, rules=rules)
 
 
 def _newest(root: Path, name: str) -> tuple[Path | None, Entry | None]:
@@ -134,18 +141,21 @@ def _artifacts(folder: Path | None, name: str) -> Iterable[Path]:
     return [folder / name / path for path in paths if (folder / name / path).exists()] if folder else []
 
 
-def _inputs(folder: Path | None, root: Path, name: str) -> Path:
-    return (folder or root / ".assay/runs/none") / ".inputs" / name
+def _judged_by(root: Path, folder: Path | None, name: str) -> Project | None:
+    """The project as the stage saw it in the run in `folder`; None where that is not known."""
+    try:
+        plan = Plan.from_dict(read_json(folder / "plan.json")) if folder else None
+        step = next((step for step in plan.steps if step.stage == name), None) if plan else None
+        return project_of_slice(root, step.environment[CONFIG_VARIABLE]) if step else None
+    except Exception:  # noqa: BLE001 - written by another version, or damaged: then nobody knows
+        return None
 
 
-def _parts(root: Path, step: Step, folder: Path | None) -> tuple[Part, ...]:
-    now = _now(root, step, folder)
-    before = _remembered(root, step.stage)
-    return tuple(Part(*_kind(name, step), now.get(name), before.get(name)) for name in {**now, **before})
-
-
-def _remembered(root: Path, name: str) -> Mapping[str, str]:
-    return Cache(root / ".assay/cache").last(name)
+def _parts(step: Step, ahead: Forecast, before: Mapping[str, str]) -> tuple[Part, ...]:
+    unknown = {f"{INPUT}{slot.name}" for slot in step.inputs if slot.maker in ahead.first}
+    now = ahead.components
+    names = [name for name in {**now, **before} if name not in unknown]
+    return tuple(Part(*_kind(name, step), now.get(name), before.get(name)) for name in names)
 
 
 def _kind(component: str, step: Step) -> tuple[str, str]:
@@ -156,29 +166,16 @@ def _kind(component: str, step: Step) -> tuple[str, str]:
     return ("source" if "/" in component or component in step.source else "environment"), component
 
 
-def _next(root: Path, plan: Plan, step: Step, parts: tuple[Part, ...], folder: Path | None) -> str:
+def _next(ahead: Forecast, parts: tuple[Part, ...]) -> str:
     changed = [part for part in parts if part.change != "same"]
+    if ahead.reused:
+        run = f", from run {ahead.reused.report.run_id}" if ahead.reused.report.run_id else ""
+        put_back = f", which had {listed([part.name for part in changed])} as now" if run and changed else ""
+        return f"its result is reused{run}{put_back}" + ("" if changed else ": nothing changed")
     if not any(part.before is not None for part in parts):
         return "it runs: it never did"
-    if changed:
+    if changed and not ahead.hit:
         return f"it runs: {listed([f'{part.name} {part.change}' for part in changed])}"
-    before = [other.stage for other in plan.steps if other.stage in _suppliers(step) and _runs(root, other, folder)]
-    if before:
-        return f"it depends: {', '.join(before)} runs first, and what comes out of it may be new"
-    stored = Cache(root / ".assay/cache").holds(step.stage, key_of(_now(root, step, folder)))
-    return (
-        "its result is reused: nothing changed" if stored else "it runs: nothing changed, but no good result is stored"
-    )
-
-
-def _now(root: Path, step: Step, folder: Path | None) -> dict[str, str]:
-    return components_of(step, root, _inputs(folder, root, step.stage))
-
-
-def _suppliers(step: Step) -> set[str]:
-    return GRAPH.suppliers([step.stage]) - {step.stage}
-
-
-def _runs(root: Path, step: Step, folder: Path | None) -> bool:
-    """True for a pure stage that would not be reused; those that touch the world mostly bring what they brought."""
-    return step.world is World.NONE and _now(root, step, folder) != dict(_remembered(root, step.stage))
+    if ahead.first:
+        return f"it depends: {', '.join(ahead.first)} runs first, and what comes out of it may be new"
+    return "it runs: nothing changed, but no good result is stored"

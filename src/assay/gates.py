@@ -34,6 +34,11 @@ class Verdict(StrEnum):
         """True where the stage may not pass."""
         return self in {Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR}
 
+    @property
+    def urgency(self) -> int:
+        """For people who read them in this order: what stops the run, what needs a look, what passed."""
+        return 0 if self.blocks else 2 if self is Verdict.PASS else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:

@@ -89,6 +89,11 @@ def sliced_project(root: Path) -> Project:
     text = os.environ.get(CONFIG_VARIABLE)
     if text is None:
         return load_project(root)
+    return project_of_slice(root, text)
+
+
+def project_of_slice(root: Path, text: str) -> Project:
+    """The project as a stage sees it that was handed the slice `text`."""
     return _check(root, json.loads(text), [], dt.date.min, partial=True)
 
 

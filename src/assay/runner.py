@@ -24,6 +24,7 @@ from assay.starting import Started, start
 from assay.supervisor import RUN_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from assay.plan import Plan, Step
@@ -152,10 +153,7 @@ class Execution:
     def _lay_inputs(self, step: Step) -> Path:
         inputs = self.folder / ".inputs" / step.stage
         inputs.mkdir(parents=True, exist_ok=True)
-        for slot in step.inputs:
-            source = self.folder / slot.maker / slot.path
-            if source.exists():
-                (inputs / slot.path.rstrip("/")).symlink_to(source)
+        lay_inputs(step, inputs, {slot.maker: self.folder / slot.maker for slot in step.inputs})
         return inputs
 
     def _spawn(self, step: Step, inputs: Path, outputs: Path) -> StageReport:
@@ -190,6 +188,14 @@ class Execution:
             process.terminate()
         for process in self._running:
             process.wait()
+
+
+def lay_inputs(step: Step, inputs: Path, outputs: Mapping[str, Path]) -> None:
+    """Lay what `step` reads into the folder `inputs`, as far as it is there; `outputs` has its makers' folders."""
+    for slot in step.inputs:
+        source = outputs[slot.maker] / slot.path if slot.maker in outputs else None
+        if source and source.exists():
+            (inputs / slot.path.rstrip("/")).symlink_to(source)
 
 
 def _lay_out(report: StageReport, folder: Path, outputs: Path) -> None:
