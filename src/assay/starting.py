@@ -82,4 +82,7 @@ def _become(argv: list[str], environment: dict[str, str], output: Connection) ->
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = argv
+    # a fork imports its parent's main module; where that is the `assay` command, the program is imported already, and
+    # Python warns of running what is imported
+    sys.modules.pop(f"{argv[0]}.__main__", None)
     runpy.run_module(argv[0], run_name="__main__", alter_sys=True)

@@ -36,7 +36,9 @@ def outcome(folder: Path, *argv: str, end: str = "", stop: str = "") -> tuple[st
     import json
 
     (folder / "at_work.py").write_text(MODULE.format(end))
-    (folder / "script.py").write_text(SCRIPT)
+    script = folder / "script.py"
+    if not script.exists():
+        script.write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{folder}", "STOP": stop}
     command = [sys.executable, "script.py", *argv]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=60)
@@ -67,3 +69,8 @@ def test_a_command_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as raised:
         outcome(tmp_path, "no-such-command-anywhere")
     assert "FileNotFoundError" in raised.value.stderr
+
+
+def test_the_command_starts_itself_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(f"from assay.__main__ import run\n{SCRIPT}")
+    assert outcome(tmp_path, "python", "-m", "assay", "stage", "--help")[0].startswith("usage: assay stage")
