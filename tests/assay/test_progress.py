@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 from helpers import wait_until
+from reportkit import failed, run
 from terminal import Terminal
 
+from assay.cli import main
+from assay.gates import GateResult, Verdict
 from assay.progress import Events, Progress
 from assay.render.board import clock_text, plain
 from assay.render.lines import Lines
 from assay.render.live import possible
-from assay.reports import Entry, StageReport, Status
+from assay.reports import Entry, RunReport, StageReport, Status
 
 TOML = '[tool.assay]\nname = "tiny"\nmodel = "tiny:build"\n[tool.assay.data]\ntarget = "y"\npath = "data/"\n'
 ROOT = Path(__file__).parents[2]
@@ -148,6 +151,38 @@ def test_signs_of_life_come_soon_then_less_often() -> None:
     assert said[:2] == ["run r1: 1 stages", "train           running"]
     assert said[2] == "train           still running, 0.1 s: trial 3 of 50"
     assert "train           passed    1 min 05 s  fitted" in said
+
+
+def test_the_line_of_a_stage_that_a_gate_stopped_begins_with_the_gate() -> None:
+    to = io.StringIO()
+    gates = (GateResult("model.accuracy", 0.68741, ">=", 0.99, Verdict.FAIL),)
+    report = StageReport(stage="model-validate", status=Status.FAILED, gates=gates, message="on 803 rows", seconds=1)
+    Lines(to=to).ended(Entry(report=report))
+    said = to.getvalue()[9:]
+    assert said == "model-validate  failed    1.0 s  model.accuracy 0.6874, limit >= 0.99; on 803 rows\n"
+
+
+def test_a_run_that_a_gate_stopped_tells_what_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_local(*_: object, **__: object) -> tuple[RunReport, Path]:
+        return run(failed()), tmp_path / "runs/r1"
+
+    monkeypatch.setattr("assay.local.run_local", run_local)
+    (tmp_path / "runs/r1").mkdir(parents=True)
+    told = {}
+    for option in ("--verbose", "--quiet", "--json"):
+        assert main(["run", option, "--project", str(tmp_path)]) == 3
+        told[option] = capsys.readouterr().out
+    command = f"next: assay explain model-validate --project {tmp_path}\n"
+    assert told["--verbose"].endswith(f"/report.html\n{command}")
+    assert "next:" not in told["--quiet"] + told["--json"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["run"]) == 3
+    assert capsys.readouterr().out.endswith("next: assay explain model-validate\n")
+    monkeypatch.setattr("assay.local.run_local", lambda *_, **__: (run(entry()), tmp_path / "runs/r1"))
+    assert main(["run"]) == 0
+    assert "next:" not in capsys.readouterr().out
 
 
 def test_a_run_that_is_still_prepared_says_so() -> None:

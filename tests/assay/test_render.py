@@ -15,7 +15,7 @@ from assay.gates import GateResult, Verdict
 from assay.render.collect import collect, write_run
 from assay.render.html import run_html
 from assay.render.markdown import run_markdown
-from assay.render.text import number, run_table
+from assay.render.text import number, refusals, run_table
 from assay.reports import Entry, RunReport, StageReport, Status, skipped, write_report
 
 if TYPE_CHECKING:
@@ -117,6 +117,42 @@ def test_what_was_compared_with_the_champion_is_shown_also_where_it_passed() -> 
     assert re.search(r"^model\.accuracy\.vs_champion +0\.8726 +>= 0\.865 +pass +version 3 reaches", text, re.MULTILINE)
     assert re.search(r"^model\.accuracy +0\.8726 +>= 0\.87 +pass", text, re.MULTILINE)
     assert "model.f1" not in text
+
+
+def test_the_gates_that_stopped_the_run_come_first() -> None:
+    gates = (
+        GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS),
+        GateResult("model.f1.vs_champion", 0.7, ">=", 0.6, Verdict.PASS),
+        GateResult("model.size_mb", 9, "<=", 5, Verdict.WARN),
+        GateResult("model.accuracy", 0.7, ">=", 0.9, Verdict.FAIL),
+        GateResult("model.slice.f1", None, ">=", 0.9, Verdict.INCONCLUSIVE),
+        GateResult("model.r3", None, "", None, Verdict.ERROR),
+    )
+    entry = Entry(report=StageReport(stage="model-validate", status=Status.FAILED, gates=gates))
+    shown = re.findall(r"^model\.\S+", run_table(run(entry)), re.MULTILINE)
+    first, rest = (
+        ["model.accuracy", "model.slice.f1", "model.r3"],
+        ["model.size_mb", "model.f1", "model.f1.vs_champion"],
+    )
+    assert shown == [*first, *rest]
+
+
+def test_what_stopped_a_stage_in_a_line() -> None:
+    refused = (
+        GateResult("model.accuracy", 0.68741, ">=", 0.99, Verdict.FAIL, "told"),
+        GateResult("model.f1.vs_champion", 0.6, ">=", 0.61, Verdict.INCONCLUSIVE),
+        GateResult("model.r3", None, "", None, Verdict.ERROR, "nothing observed"),
+    )
+    passed = GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS)
+    one, two, three = (
+        "model.accuracy 0.6874, limit >= 0.99",
+        "model.f1.vs_champion 0.6, limit >= 0.61 (inconclusive)",
+        "model.r3 error: nothing observed",
+    )
+    told = [refusals(StageReport(stage="x", status=Status.FAILED, gates=(passed, *refused[:n]))) for n in range(4)]
+    assert told == ["", one, f"{one}; {two}", f"{one}; {two}; {three}"]
+    many = StageReport(stage="x", status=Status.FAILED, gates=refused[:1] * 7)
+    assert refusals(many).endswith(f"{one} and 4 more")
 
 
 def test_no_drift_no_table() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from assay.plan import Selection
     from assay.progress import Progress
+    from assay.reports import RunReport
 
 
 def add_to(commands: Commands) -> None:
@@ -92,8 +93,17 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         events.tell("result", report=str(report), run=run.to_dict())
     else:
-        _say(f"report: {report}\n")
+        _say(f"report: {report}\n{'' if arguments.quiet else _what_next(run, arguments.project)}")
     return run.exit_code
+
+
+def _what_next(run: RunReport, project: Path) -> str:
+    """The command that tells more of the stage that a gate stopped; empty where none did."""
+    import shlex
+
+    stopped = [entry.report.stage for entry in run.entries if entry.report.blocking]
+    where = "" if project == Path() else f" --project {shlex.quote(str(project))}"
+    return f"next: assay explain {stopped[0]}{where}\n" if stopped else ""
 
 
 def _say(text: str) -> None:

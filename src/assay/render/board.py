@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from assay.progress import Progress
-from assay.render.text import status_text
+from assay.render.text import refusals, status_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Row:
         word: waiting, checking, running, or how it ended.
         since: When it began, by the monotonic clock.
         seconds: How long it took, once it is done.
-        told: The last line that it printed, or its message.
+        told: The last line that it printed; in the end what stopped it, and its message.
     """
 
     word: str = "waiting"
@@ -85,7 +85,8 @@ class Board(Progress):
     def ended(self, entry: Entry) -> None:
         """Its clock stands still."""
         word = status_text(entry)
-        told = entry.why if entry.cached else plain(entry.report.message.partition("\n")[0])
+        said = filter(None, (refusals(entry.report), entry.report.message.partition("\n")[0]))
+        told = entry.why if entry.cached else plain("; ".join(said))
         self._set(entry.report.stage, Row(word, seconds=0.0 if entry.cached else entry.report.seconds, told=told))
 
     def _set(self, stage: str, row: Row) -> None:

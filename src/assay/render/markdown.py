@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from assay.render.facts import compared
 from assay.render.text import (
+    by_urgency,
     drift_rows,
     gate_limit,
     gates_word,
@@ -50,16 +51,11 @@ def run_markdown(run: RunReport, folder: Path | None = None) -> str:
         f"## {run.project}: {verdict(run)}",
         _table(("stage", "status", "time", "gates", "why"), stages),
         _block("\n\n".join(filter(None, (problems(run), notes(run))))),
-        _table(("gate", "observed", "limit", "verdict", "message"), list(map(_gate, _by_urgency(run)))),
+        _table(("gate", "observed", "limit", "verdict", "message"), list(map(_gate, by_urgency(run)))),
         _champion(folder) if folder else "",
         *(_table((f"{e.report.stage}: drifted column", "psi", "why"), drift_rows(e)) for e in run.entries),
     ]
     return _within([part for part in parts if part], _origin(run))
-
-
-def _by_urgency(run: RunReport) -> list[GateResult]:
-    gates = [gate for entry in run.entries for gate in entry.report.gates]
-    return sorted(gates, key=lambda gate: 0 if gate.status.blocks else 2 if gate.status == "pass" else 1)
 
 
 def _gate(gate: GateResult) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from assay.errors import Exit
+from assay.gates import Verdict
 from assay.pipeline import STAGES
 from assay.reports import Status
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
     from assay.gates import GateResult
     from assay.plan import Plan
-    from assay.reports import Entry, RunReport
+    from assay.reports import Entry, RunReport, StageReport
 
 DRIFT = "drift"
 _AGAINST = ".vs_champion"
-_SHOWN, _LONGEST = 10, 160
+_SHOWN, _LONGEST, _NAMED = 10, 160, 3
 _EIGHT = {stage.name for stage in STAGES}
 
 
@@ -87,9 +88,28 @@ def run_table(run: RunReport) -> str:
     return "\n\n".join([*parts, verdict(run)])
 
 
+def by_urgency(run: RunReport) -> list[GateResult]:
+    """All gates: those that stopped the run, those that need a look, those that passed."""
+    gates = [gate for entry in run.entries for gate in entry.report.gates]
+    return sorted(gates, key=lambda gate: gate.status.urgency)
+
+
+def refusals(report: StageReport) -> str:
+    """The gates that stopped a stage, in a line; empty where none did."""
+    told, more = list(map(_refusal, report.blocking[:_NAMED])), len(report.blocking) - _NAMED
+    return "; ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+def _refusal(gate: GateResult) -> str:
+    if gate.limit is None:
+        return f"{gate.gate} {gate.status}" + (f": {gate.message}" if gate.message else "")
+    word = "" if gate.status is Verdict.FAIL else f" ({gate.status})"
+    return f"{gate.gate} {number(gate.observed)}, limit {gate_limit(gate)}{word}"
+
+
 def gates_table(run: RunReport) -> str:
     """The gates that did not simply pass, and what was compared with the champion; empty where there is neither."""
-    gates = [gate for entry in run.entries for gate in entry.report.gates]
+    gates = by_urgency(run)
     compared = {gate.gate for gate in gates if gate.gate.endswith(_AGAINST)}
     rows = [
         (g.gate, number(g.observed), gate_limit(g), str(g.status), g.message or "-")
