@@ -268,12 +268,12 @@ def test_the_commands(ran: Path, capsys: pytest.CaptureFixture[str], monkeypatch
         monkeypatch.delenv(name, raising=False)
     page = ran / f".assay/runs/{RUN}/report.html"
     assert main(["open", *project_option]) == 0
-    assert capsys.readouterr().out == f"{page}\n"
+    assert capsys.readouterr() == (f"{page}\n", f"no browser found, open this file: {page}\n")
     shown: list[str] = []
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr("webbrowser.open", lambda address: not shown.append(address))  # type: ignore[func-returns-value]
     assert main(["open", "--run", RUN, *project_option]) == 0
-    assert (capsys.readouterr().out, shown) == (f"opened {page}\n", [page.as_uri()])
+    assert (capsys.readouterr(), shown) == ((f"opened {page}\n", ""), [page.as_uri()])
     assert main(["open", "--run", "2026", *project_option]) == 2
     assert RUN in capsys.readouterr().err
 

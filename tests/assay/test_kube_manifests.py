@@ -197,8 +197,9 @@ def test_the_preview_is_yaml_of_everything(tmp_path: Path) -> None:
 
 def test_nothing_to_preview(tmp_path: Path) -> None:
     project(tmp_path)
-    with pytest.raises(ConfigError, match="nothing is applied anywhere"):
+    with pytest.raises(ConfigError, match='the target is "local"') as error:
         preview(tmp_path)
+    assert error.value.next == 'set target = "kubernetes" in [tool.assay.deploy]'
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _open(arguments: argparse.Namespace) -> int:
     page = _page(arguments.project.resolve() / ".assay/runs", arguments.run)
     shown = _show(page)
+    sys.stderr.write("" if shown else f"no browser found, open this file: {page}\n")
     sys.stdout.write(f"{'opened ' if shown else ''}{page}\n")
     return Exit.PASSED
 

@@ -29,8 +29,8 @@ def preview(project: Path) -> str:
     """
     config = load_project(project).config
     if config.deploy.target != "kubernetes":
-        where = "[tool.assay.deploy] target"
-        raise ConfigError("nothing is applied anywhere", where=where, allowed="kubernetes", next="set it")
+        what = f'the target is "{config.deploy.target}": nothing is applied anywhere'
+        raise ConfigError(what, next='set target = "kubernetes" in [tool.assay.deploy]')
     cluster = Cluster(kubeconfig="", namespace=config.deploy.namespace)
     site = Site(cluster=cluster, name=dns_name(config.name), deploy=config.deploy, project=project)
     served, steps = _newest(project), config.deploy.canary.steps
