@@ -133,6 +133,14 @@ def test_what_nobody_filled_in_says_so_with_its_key() -> None:
         assert f"`{key}` _in_ `[tool.assay.card]`" in found
 
 
+def test_numbers_beside_a_verdict_tell_what_they_are(tmp_path: Path) -> None:
+    gates = [GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS, "well")]
+    page = html(card(gates=gates).render(), tmp_path)
+    assert re.search(r'<td style="text-align:right" data-label="observed">0\.7</td>', page)
+    assert re.search(r'data-label="limit">&gt;= 0\.5</td>', page)
+    assert page.count("data-label=") == 2, "of all tables, only those with verdicts are stacked"
+
+
 def test_what_a_constant_reaches_stands_beside_the_metrics() -> None:
     told = section(card().render(), "Metrics on the holdout rows")
     assert told.startswith("To beat: who always answers `no` reaches accuracy 0.5816.\n\n")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import browser
 import pytest
 from reportkit import HOSTILE, failed, keep, moved, run
+from test_card import card
 
+from assay.gates import GateResult, Verdict
 from assay.render.html import run_html
 from assay.reports import Entry, StageReport, Status, skipped
 
@@ -62,6 +64,24 @@ def test_it_fits_and_stays_by_itself(page: browser.Page, report: Path, width: in
     fetched = [url for number, url in asked.items() if number not in blocked]
     assert [url for url in fetched if not url.startswith("data:")] == [report.as_uri()]
     assert len(blocked) == 1, "what the card would have fetched"
+
+
+def test_on_a_phone_the_real_card_wraps_its_digests_and_stacks_its_gates(page: browser.Page, tmp_path: Path) -> None:
+    one = run(failed())
+    folder = keep(tmp_path, one)
+    evaluation = folder / "model-validate/evaluation"
+    evaluation.mkdir(parents=True)
+    gates = [GateResult(f"model.{LONG}", 0.9, ">=", 0.85, Verdict.PASS, "a note that tells more than fits " * 3)]
+    card(gates=gates).write(evaluation)
+    (folder / "report.html").write_text(run_html(one, folder), encoding="utf-8")
+    page.show(folder / "report.html", 390)
+    page.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    inside = "[...document.querySelector('.part > div').shadowRoot.querySelectorAll('SELECTED')]"
+    for selected in ("li code", ".verdict ~ td", ".scroll:has(.verdict)"):
+        found = inside.replace("SELECTED", selected)
+        assert page.value(f"{found}.length")
+        assert page.value(f"{found}.every(one => one.getBoundingClientRect().right <= 390)"), selected
+    assert page.value(inside.replace("SELECTED", ".scroll:has(.verdict)") + "[0].scrollWidth") <= 390
 
 
 def test_headings_and_tables_can_be_read_aloud(page: browser.Page, report: Path) -> None:
