@@ -11,6 +11,7 @@ from test_card import card
 
 from assay.gates import GateResult, Verdict
 from assay.render.html import run_html
+from assay.render.trend import STYLE, sparkline
 from assay.reports import Entry, StageReport, Status, skipped
 
 if TYPE_CHECKING:
@@ -82,6 +83,14 @@ def test_on_a_phone_the_real_card_wraps_its_digests_and_stacks_its_gates(page: b
         assert page.value(f"{found}.length")
         assert page.value(f"{found}.every(one => one.getBoundingClientRect().right <= 390)"), selected
     assert page.value(inside.replace("SELECTED", ".scroll:has(.verdict)") + "[0].scrollWidth") <= 390
+
+
+def test_a_limit_that_changed_is_a_line_and_no_area(page: browser.Page, tmp_path: Path) -> None:
+    gates = [GateResult("model.f1", 0.6, ">=", limit, Verdict.PASS) for limit in (0.5, 0.7)]
+    file = tmp_path / "trend.html"
+    file.write_text(f"<style>{STYLE}</style>{sparkline(gates)}", encoding="utf-8")
+    page.show(file, 390)
+    assert page.value("getComputedStyle(document.querySelector('.trend path')).fill") == "none"
 
 
 def test_headings_and_tables_can_be_read_aloud(page: browser.Page, report: Path) -> None:

@@ -75,4 +75,5 @@ def _flat(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     head = list(dict.fromkeys(column for row in rows for column in row))
     cells = [tuple(escape(_show(row.get(column, "-"))) for column in head) for row in rows]
-    return table(name, [column.replace("_", " ") for column in head], cells)
+    inner = table(name, [column.replace("_", " ") for column in head], cells)
+    return f'<div class="loose">{inner}</div>'

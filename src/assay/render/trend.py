@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STYLE = (
     "svg.trend{width:7rem;height:1.6rem;display:block;overflow:visible}.trend polyline{fill:none;stroke:var(--bar);"
-    "stroke-width:1.5}.trend path{stroke:var(--bad);stroke-dasharray:3 3}.trend circle{fill:var(--bar)}"
+    "stroke-width:1.5}.trend path{fill:none;stroke:var(--bad);stroke-dasharray:3 3}.trend circle{fill:var(--bar)}"
     ".trend .stop{fill:var(--bad)}"
 )
 _WIDTH, _HEIGHT, _EDGE = 112.0, 26.0, 4.0
