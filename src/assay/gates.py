@@ -28,6 +28,7 @@ class Verdict(StrEnum):
     WAIVED = "waived"
     ERROR = "error"
     NO_CHAMPION = "no champion"
+    SAME_MODEL = "same model"
 
     @property
     def blocks(self) -> bool:
@@ -102,7 +103,8 @@ class Observed:
         baseline: The champion's value, for the relative limits.
         message: Context for people: which columns, which file, why it is missing.
         inconclusive: Too little to judge by (rows, requests); blocks like a failure, and says so.
-        no_champion: There is nothing to compare with: no model serves yet, or it is this very model.
+        no_champion: There is nothing to compare with: no other model serves.
+        same_model: There is nothing to compare: the very model at hand serves.
         interval: Where the value lies with 95 % certainty, the baseline held fixed; None where that is not known. A
             value beyond its limit whose interval reaches across it is inconclusive: too little data to tell.
         grace: Why a refusal is only a warning yet: "1 of 2 windows"; empty where it is none.
@@ -113,6 +115,7 @@ class Observed:
     message: str = ""
     inconclusive: bool = False
     no_champion: bool = False
+    same_model: bool = False
     interval: tuple[float, float] | None = None
     grace: str = ""
 
@@ -185,8 +188,9 @@ def _judge_one(name: str, seen: Observed, limit: Limit) -> list[GateResult]:
 
 
 def _verdict(seen: Observed, limit: Limit, operator: str, bound: float | None) -> tuple[Verdict, str]:
-    if seen.no_champion:
-        return Verdict.NO_CHAMPION, seen.message or "no other model serves: nothing to compare with"
+    if seen.same_model or seen.no_champion:
+        verdict = Verdict.SAME_MODEL if seen.same_model else Verdict.NO_CHAMPION
+        return verdict, seen.message or "no other model serves: nothing to compare with"
     if seen.value is None and seen.inconclusive:
         return Verdict.WARN if limit.severity == "warn" else Verdict.INCONCLUSIVE, seen.message
     if seen.value is None or not math.isfinite(seen.value):

@@ -19,6 +19,7 @@ from assay.pipeline import GRAPH
 from assay.plan import Plan, make_plan
 from assay.project import load_project
 from assay.render.collect import collect, write_run
+from assay.render.same_model import knowing_champion
 from assay.reports import RunReport
 from assay.run_cache.opening import open_run_cache
 from assay.runner import Execution, prune
@@ -70,7 +71,7 @@ def run_local(
         trigger=plan.trigger,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 1),
-        entries=entries,
+        entries=knowing_champion(entries),
         commit=commit,
     )
     return run, folder
@@ -116,7 +117,7 @@ def report_on(folder: Path, plan_file: Path) -> RunReport:
         # nobody else notes when the first stage began
         started=(_now() - dt.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         seconds=seconds,
-        entries=entries,
+        entries=knowing_champion(entries),
         commit=os.environ.get(COMMIT_VARIABLE, ""),
     )
     write_run(run, folder, "dagger")

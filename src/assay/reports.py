@@ -24,6 +24,8 @@ STAGE_FILE = "report.json"
 ORIGIN_FILE = "origin.json"
 """Where a result came from, as the executor notes it beside the report: `source` and `note` of its `Entry`."""
 LOG_FILE = "stage.log"
+SERVES = "this model serves as"
+"""In the summary of `rival`: the version that the trained model serves as already; None where it does not."""
 
 
 class Status(StrEnum):

@@ -18,6 +18,7 @@ from assay.evaluate.champion import Champion
 from assay.evaluate.fairness import Group
 from assay.evaluate.findings import Intervals
 from assay.evaluate.metrics import Task
+from assay.evaluate.skill import Constant
 from assay.evaluate.slices import Slice
 from assay.gates import GateResult, Verdict
 
@@ -58,6 +59,7 @@ def card(**changed: Any) -> Card:
         "facts": {"fingerprint": "f" * 64, "rows": {"train": 4000, "holdout": 1000}, "columns": {"age": "int64"}},
         "digest": "d" * 64,
         "metrics": {"accuracy": 0.9, "log_loss": 0.3},
+        "constant": Constant("accuracy", 0.5816, "no"),
         "champion": Champion(),
         "sure": Intervals({"accuracy": Interval(0.88, 0.92)}, {}),
         "gates": [],
@@ -131,6 +133,28 @@ def test_what_nobody_filled_in_says_so_with_its_key() -> None:
         assert f"`{key}` _in_ `[tool.assay.card]`" in found
 
 
+def test_numbers_beside_a_verdict_tell_what_they_are(tmp_path: Path) -> None:
+    gates = [GateResult("model.f1", 0.7, ">=", 0.5, Verdict.PASS, "well")]
+    page = html(card(gates=gates).render(), tmp_path)
+    assert re.search(r'<td style="text-align:right" data-label="observed">0\.7</td>', page)
+    assert re.search(r'data-label="limit">&gt;= 0\.5</td>', page)
+    assert page.count("data-label=") == 2, "of all tables, only those with verdicts are stacked"
+
+
+def test_what_a_constant_reaches_stands_beside_the_metrics() -> None:
+    told = section(card().render(), "Metrics on the holdout rows")
+    assert told.startswith("To beat: who always answers `no` reaches accuracy 0.5816.\n\n")
+    assert "`none`" not in section(card(constant=None).render(), "Metrics on the holdout rows").lower()
+    mean = card(constant=Constant("rmse", 2.0)).render()
+    assert "who always answers the mean of these rows reaches rmse 2." in mean
+
+
+def test_the_same_card_is_right_before_and_after_its_own_model_serves() -> None:
+    told = section(card().render(), "Metrics on the holdout rows")
+    assert "No other model serves" in told
+    assert "yet" not in told
+
+
 def test_what_people_stated_stands_in_its_section() -> None:
     told = config.Card(
         intended_use="Sorting letters.\n\n- at home\n- at work",
@@ -160,7 +184,7 @@ def test_metrics_without_and_with_a_champion() -> None:
     assert "| accuracy | 0.9 | 0.88 to 0.92 |" in card().render()
     against = Champion(3, {"accuracy": 0.85}, "version 3 has no probabilities")
     sure = Intervals({}, {"accuracy": Interval(0.01, 0.09)})
-    found = section(card(champion=against, sure=sure).render(), "Metrics on the holdout rows")
+    found = section(card(champion=against, sure=sure, constant=None).render(), "Metrics on the holdout rows")
     assert found.startswith("version 3 has no probabilities\n\n| metric | this model | 95 % interval | version 3 |")
     assert "| accuracy | 0.9 | - | 0.85 | 0.01 to 0.09 |" in found
     assert "cannot be used" in section(card(metrics={}).render(), "Metrics on the holdout rows")

@@ -64,9 +64,16 @@ def test_relative(value: float | None, baseline: float | None, limit: Limit, exp
     assert verdict(Observed(value, baseline), limit) == expected
 
 
-def test_no_champion_is_an_outcome_of_its_own() -> None:
-    status = verdict(Observed(0.9, no_champion=True), Limit(max_drop=0.01))
-    assert status is Verdict.NO_CHAMPION
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (Observed(0.9, no_champion=True), Verdict.NO_CHAMPION),
+        (Observed(None, same_model=True), Verdict.SAME_MODEL),
+    ],
+)
+def test_nothing_to_compare_with_is_an_outcome_of_its_own(observed: Observed, expected: Verdict) -> None:
+    status = verdict(observed, Limit(max_drop=0.01))
+    assert status is expected
     assert not status.blocks
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from modelkit import kit, rows
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 from validatekit import judgeable, validated
 
 from assay import artifacts
@@ -18,6 +22,8 @@ from assay.stages import model_validate
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
 
 
 def test_it_writes_the_whole_evaluation(tmp_path: Path) -> None:
@@ -43,6 +49,38 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_clock_says(tmp_path: P
     gates = json.loads((tmp_path / "one" / "evaluation" / "evaluation.json").read_text())["gates"]
     (timed,) = [gate for gate in gates if gate["gate"] == "model.latency_ms.p95"]
     assert (timed["observed"], timed["status"]) == (None, "pass")
+
+
+def by_heart(root: Path, frame: pd.DataFrame) -> str:
+    """The limits in the card of a tree that learnt `frame` by heart."""
+    made = kit(root, frame=frame)
+    numbers = ColumnTransformer([("numbers", "passthrough", ["a", "n"])])
+    made.save(make_pipeline(numbers, DecisionTreeClassifier(random_state=0)).fit(*made.side("train")))
+    validated(made)
+    card = (root / "out" / "evaluation" / "model_card.md").read_text()
+    assert "To beat: who always answers `" in card
+    return card.split("## Limits")[1].split("## ")[0]
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_the_card_tells_a_model_that_only_knows_what_it_has_seen(tmp_path: Path) -> None:
+    frame = rows()
+    frame["y"] = frame["y"].sample(frac=1, random_state=0).to_numpy()
+    told = by_heart(tmp_path, frame)
+    assert re.search(
+        r"learnt some of it by heart: accuracy 1 on the rows learnt from, 0\.\d+ on the holdout \(95", told
+    )
+    assert re.search(r"roc_auc 1 on the rows learnt from", told)
+    assert re.search(r"off by 0\.\d+ on average \(calibration_error 0\.\d+, above 0\.05\)", told)
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_the_card_tells_no_gap_that_chance_explains(tmp_path: Path) -> None:
+    frame = rows()
+    frame["y"] = np.where(frame["a"] > 0, "yes", "no")
+    told = by_heart(tmp_path, frame)
+    assert "by heart" not in told
+    assert "calibration" not in told
 
 
 @pytest.mark.usefixtures("no_plots")

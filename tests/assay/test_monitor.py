@@ -25,6 +25,7 @@ def test_quiet_traffic(folder: Path) -> None:
     values = {name: seen.value for name, seen in outcome.observed.items()}
     drift = {"monitor.drift.columns": 0, "monitor.drift.psi": pytest.approx(0, abs=0.05)}
     schema = dict.fromkeys(("monitor.schema.missing", "monitor.schema.types", "monitor.schema.new"), 0)
+    assert outcome.message.startswith("500 predictions in 24h, against")
     assert values == {"monitor.volume": 500, "monitor.errors": 0, **schema, **drift}
     assert {gate["status"] for gate in report(folder)["gates"]} == {"pass"}
 
@@ -211,9 +212,11 @@ def test_the_traffic_and_the_profile_of_the_deployment_of_thismonitor(tmp_path: 
     write(deployment / "traffic", *lines_of(people(200, seed=2)))
     (deployment / "deployment.json").write_text('{"version": 4, "status": "promoted"}', encoding="utf-8")
     (deployment / "profile.json").write_text(json.dumps(PROFILE), encoding="utf-8")
-    seen = monitor(tmp_path).observed["monitor.drift.psi"]
+    outcome = monitor(tmp_path)
+    seen = outcome.observed["monitor.drift.psi"]
     assert seen.value == pytest.approx(0, abs=0.06)
     assert seen.message.startswith("against version 4")
+    assert "200 predictions in 24h, all of them of the deployment's own smoke test and canary" in outcome.message
 
 
 def test_a_log_folder_that_is_not_there_is_named(folder: Path) -> None:

@@ -148,6 +148,19 @@ def promoted(green: Path, tmp_path: Path) -> Path:
     return shutil.copytree(green, tmp_path / green.name, symlinks=True)
 
 
+def test_the_champion_itself_is_not_compared_and_nothing_runs_again(promoted: Path) -> None:
+    second = assay(promoted, "run", "--until", "model-validate")
+    assert second.code == 0, second.text
+    gate = second.gate("model.accuracy.vs_champion")
+    told = "this is the model that serves (version 1): nothing to compare"
+    assert (gate["status"], gate["message"]) == ("same model", told)
+    for name in ("run.json", "run.md", "report.html"):
+        assert told in (promoted / ".assay/runs/latest" / name).read_text()
+    assert told in second.text
+    (entry,) = [e for e in second.run["entries"] if e["report"]["stage"] == "model-validate"]
+    assert entry["cached"]
+
+
 def test_worse_than_the_champion_then_waived(promoted: Path) -> None:
     toml = promoted / "pyproject.toml"
     toml.write_text(toml.read_text().replace("good = true", "good = false"))

@@ -94,11 +94,11 @@ def test_a_baseline_that_is_not_there_is_explained(context: Callable[[str], Cont
 
 
 @pytest.mark.parametrize(
-    ("version", "changed", "expected"),
+    ("version", "changed", "expected", "told"),
     [
-        pytest.param(None, False, None, id="nothing-serves"),
-        pytest.param(3, False, None, id="the-same-model-serves"),
-        pytest.param(3, True, 3, id="another-model-serves"),
+        pytest.param(None, False, None, "no model serves yet", id="nothing-serves"),
+        pytest.param(3, False, None, "version 3 is this very model", id="the-same-model-serves"),
+        pytest.param(3, True, 3, "version 3 is another model", id="another-model-serves"),
     ],
 )
 def test_only_another_model_is_a_rival(
@@ -107,6 +107,7 @@ def test_only_another_model_is_a_rival(
     tmp_path: Path,
     version: int | None,
     expected: int | None,
+    told: str,
     *,
     changed: bool,
 ) -> None:
@@ -115,7 +116,7 @@ def test_only_another_model_is_a_rival(
     (champion / "champion.json").write_text(json.dumps({"version": version}))
     if changed:
         (champion / "model" / "MLmodel").write_text("another")
-    rival.run(context("rival"))
+    assert rival.run(context("rival")).message == told
     found = _read(tmp_path / "out" / "rival" / "champion.json")["version"]
     assert found == expected
     assert (tmp_path / "out" / "rival" / "model").exists() is (expected is not None)

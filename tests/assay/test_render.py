@@ -47,6 +47,45 @@ def test_a_red_result_looks_red_also_when_it_comes_from_a_cache() -> None:
     assert "cached" not in run_markdown(run(again))
 
 
+def test_what_only_helps_the_stages_stands_in_brackets() -> None:
+    helper = Entry(report=StageReport(stage="resolve", status=Status.PASSED))
+    what = run(helper, failed())
+    assert run_table(what).splitlines()[1].startswith("(resolve)")
+    assert "✅ (resolve) |" in run_markdown(what)
+    page = run_html(what, Path("/nowhere"))
+    assert '<a href="#resolve">(resolve)</a>' in page
+    assert "in brackets: not one of the eight" in page
+    assert "in brackets" not in run_html(run(failed()), Path("/nowhere"))
+
+
+STEPS = [
+    {"percent": 10, "requests": {"stable": 0, "candidate": 30}, "p50_ms": {"stable": None, "candidate": 9.5}},
+    {"percent": 100, "requests": {"stable": 0, "candidate": 300}, "p50_ms": {"stable": None}, "message": "<slow>"},
+]
+
+
+def test_a_summary_is_read_not_dumped() -> None:
+    facts = {
+        "champion": {"version": None, "problem": ""},
+        "trigger": "",
+        "tests": 0,
+        "broken lines": 0,
+        "latency": {"single": {"p50": 1.5}, "machine": {"cores": 2, "gpu": None}},
+        "steps": STEPS,
+    }
+    gates = (GateResult("code.tests", 0, "<=", 0, Verdict.PASS),)
+    report = StageReport(stage="deploy", status=Status.PASSED, summary=facts, gates=gates)
+    page = run_html(run(Entry(report=report)), Path("/nowhere"))
+    told = re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page.split('id="deploy"')[1].split("</details>")[0])
+    assert told == [("broken lines", "0"), ("single", "p50 1.5"), ("machine", "cores 2")]
+    assert "None" not in page
+    head = re.findall('scope="col">(.*?)<', page.split("<caption>steps")[1].split("</table>")[0])
+    assert head == ["percent", "requests stable", "requests candidate", "p50 ms candidate", "message"]
+    rows = re.findall("<tr><td.*?</tr>", page.split("<caption>steps")[1].split("</table>")[0])
+    cells = [re.findall("<td.*?>(.*?)</td>", row) for row in rows]
+    assert cells == [["10", "0", "30", "9.5", "-"], ["100", "0", "300", "-", "&lt;slow&gt;"]]
+
+
 def test_every_form_has_the_facts() -> None:
     what = run(failed(), SKIPPED)
     for text in (run_table(what), run_markdown(what), run_html(what, Path("/nowhere"))):

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import browser
 import pytest
 from reportkit import HOSTILE, failed, keep, moved, run
+from test_card import card
 
+from assay.gates import GateResult, Verdict
 from assay.render.html import run_html
+from assay.render.trend import STYLE, sparkline
 from assay.reports import Entry, StageReport, Status, skipped
 
 if TYPE_CHECKING:
@@ -62,6 +65,32 @@ def test_it_fits_and_stays_by_itself(page: browser.Page, report: Path, width: in
     fetched = [url for number, url in asked.items() if number not in blocked]
     assert [url for url in fetched if not url.startswith("data:")] == [report.as_uri()]
     assert len(blocked) == 1, "what the card would have fetched"
+
+
+def test_on_a_phone_the_real_card_wraps_its_digests_and_stacks_its_gates(page: browser.Page, tmp_path: Path) -> None:
+    one = run(failed())
+    folder = keep(tmp_path, one)
+    evaluation = folder / "model-validate/evaluation"
+    evaluation.mkdir(parents=True)
+    gates = [GateResult(f"model.{LONG}", 0.9, ">=", 0.85, Verdict.PASS, "a note that tells more than fits " * 3)]
+    card(gates=gates).write(evaluation)
+    (folder / "report.html").write_text(run_html(one, folder), encoding="utf-8")
+    page.show(folder / "report.html", 390)
+    page.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    inside = "[...document.querySelector('.part > div').shadowRoot.querySelectorAll('SELECTED')]"
+    for selected in ("li code", ".verdict ~ td", ".scroll:has(.verdict)"):
+        found = inside.replace("SELECTED", selected)
+        assert page.value(f"{found}.length")
+        assert page.value(f"{found}.every(one => one.getBoundingClientRect().right <= 390)"), selected
+    assert page.value(inside.replace("SELECTED", ".scroll:has(.verdict)") + "[0].scrollWidth") <= 390
+
+
+def test_a_limit_that_changed_is_a_line_and_no_area(page: browser.Page, tmp_path: Path) -> None:
+    gates = [GateResult("model.f1", 0.6, ">=", limit, Verdict.PASS) for limit in (0.5, 0.7)]
+    file = tmp_path / "trend.html"
+    file.write_text(f"<style>{STYLE}</style>{sparkline(gates)}", encoding="utf-8")
+    page.show(file, 390)
+    assert page.value("getComputedStyle(document.querySelector('.trend path')).fill") == "none"
 
 
 def test_headings_and_tables_can_be_read_aloud(page: browser.Page, report: Path) -> None:

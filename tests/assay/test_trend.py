@@ -81,6 +81,14 @@ def test_a_picture_tells_its_numbers_and_marks_what_stopped() -> None:
     assert "<path" in picture
 
 
+def test_each_result_has_the_limit_that_it_was_held_against() -> None:
+    picture = sparkline([*results(0.6, limit=0.2), *results(0.6, 0.6, limit=1.0)])
+    assert "limit &gt;= 0.2, &gt;= 1&quot;" in picture.replace('"', "&quot;")
+    assert '<path d="M0.0 22.0H30.0V4.0H82.0H112.0"/>' in picture
+    later = sparkline([*results(0.4, limit=None), *results(0.6)])
+    assert re.search(r'<path d="M56\.0 [\d.]+H112\.0"/>', later)
+
+
 @pytest.mark.parametrize("limit", [1e6, None, float("inf")])
 def test_a_limit_far_away_does_not_flatten_the_line(limit: float | None) -> None:
     picture = sparkline(results(0.4, 0.5, limit=limit))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assay.evaluate.fairness import Group
     from assay.evaluate.findings import Intervals
     from assay.evaluate.metrics import Task
+    from assay.evaluate.skill import Constant
     from assay.evaluate.slices import Slice
     from assay.gates import GateResult
 
@@ -35,6 +36,7 @@ class Card:
         facts: dataset.json.
         digest: The model digest.
         metrics: On the holdout rows.
+        constant: What always the same answer reaches on them; None where that is not known.
         champion: The model it was compared with.
         sure: 95 % intervals of the metrics, and of the differences to the champion.
         gates: Verdicts.
@@ -54,6 +56,7 @@ class Card:
     facts: Mapping[str, Any]
     digest: str
     metrics: Mapping[str, float]
+    constant: Constant | None
     champion: Champion
     sure: Intervals
     gates: Sequence[GateResult]

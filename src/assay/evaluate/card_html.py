@@ -60,8 +60,21 @@ def _image(
     return f'<img alt="{says}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode("ascii")}">'
 
 
-def _table(*_: object) -> str:
+def _table(_: RendererHTML, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    end = next(place for place in range(index, len(tokens)) if tokens[place].type == "table_close")
+    _label(tokens[index:end])
     return '<div class="scroll"><table>\n'
+
+
+def _label(tokens: Sequence[Token]) -> None:
+    """Numbers beside a verdict carry the heading of their column: on a phone such a row is a block without one."""
+    heads = [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "th_open"]
+    if "verdict" not in heads:
+        return
+    cells = [token for token in tokens if token.type == "td_open"]
+    for place, cell in enumerate(cells):
+        if "style" in cell.attrs:
+            cell.attrSet("data-label", heads[place % len(heads)])
 
 
 def _table_end(*_: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from assay.evaluate.card_text import Right, bullets, name, number, picture, table, text
+from assay.evaluate.card_text import Right, bullets, code, name, number, picture, table, text
 from assay.gates import Verdict
 from assay.metric_names import HIGHER_IS_BETTER, LOWER_IS_BETTER
 
@@ -40,12 +40,21 @@ def metrics(card: Card, plots: Collection[str]) -> str:
     rows = [(name(n), number(value), _range(card.sure.metrics.get(n))) for n, value in card.metrics.items()]
     head = ("metric", Right("this model"), Right("95 % interval"))
     if version is None:
-        return _parts("No model serves yet, so there is nothing to compare with.", table(head, rows), pictures)
+        alone = "No other model serves, so there is none to compare with."
+        return _parts(_constant(card), alone, table(head, rows), pictures)
     apart, known = card.sure.differences, card.champion.metrics
     against = [(number(known.get(n)), _range(apart.get(n))) for n in card.metrics]
     wider = (*head, Right(f"version {version}"), Right("difference, 95 %"))
     compared = table(wider, [(*row, *rest) for row, rest in zip(rows, against, strict=True)])
-    return _parts(text(card.champion.problem), compared, pictures)
+    return _parts(text(card.champion.problem), _constant(card), compared, pictures)
+
+
+def _constant(card: Card) -> str:
+    known = card.constant
+    if known is None:
+        return ""
+    answer = "the mean of these rows" if known.answer is None else code(known.answer)
+    return f"To beat: who always answers {answer} reaches {known.metric} {number(known.value)}."
 
 
 def gates(card: Card) -> str:

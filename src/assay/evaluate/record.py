@@ -8,29 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay import artifacts
+from assay.evaluate import skill
 from assay.evaluate.card import Card
+from assay.evaluate.card_notes import notes
 from assay.gates import Verdict
-from assay.models import learning, modelfolder, rows
+from assay.models import learning, rows
 from assay.reports import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from assay.config import Config
     from assay.evaluate.findings import Findings, Subject
     from assay.evaluate.metrics import Measured
-    from assay.gates import GateResult
+    from assay.gates import GateResult, Observed
 
 _SAMPLES = 500
 
 
-def write(found: Findings, gates: Sequence[GateResult], folder: Path, config: Config) -> None:
+def write(
+    found: Findings, gates: Sequence[GateResult], observed: Mapping[str, Observed], folder: Path, config: Config
+) -> None:
     """Write evaluation.json, samples.json and the model card: the same bytes for the same findings.
 
     Args:
         found: What was found out.
         gates: Verdicts, without anything that differs from run to run.
+        observed: What the gates were held against, how much worse the holdout is among it.
         folder: The artifact `evaluation`; its plots must be there.
         config: `[tool.assay]` as model-validate sees it.
     """
@@ -39,7 +44,8 @@ def write(found: Findings, gates: Sequence[GateResult], folder: Path, config: Co
     waivers = [asdict(waiver) for waiver in config.waivers if waiver.gate in waived]
     write_json(folder / "evaluation.json", _evaluation(found, gates, digest) | {"waivers": waivers})
     write_json(folder / "samples.json", _samples(found.subject, found.measured))
-    _card(found, gates, digest, config).write(folder)
+    stood_out = notes(found, observed, config.evaluation.min_group_rows)
+    _card(found, gates, digest, stood_out, config).write(folder)
 
 
 def _evaluation(found: Findings, gates: Sequence[GateResult], digest: str) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def _evaluation(found: Findings, gates: Sequence[GateResult], digest: str) -> di
     }
 
 
-def _card(found: Findings, gates: Sequence[GateResult], digest: str, config: Config) -> Card:
+def _card(found: Findings, gates: Sequence[GateResult], digest: str, stood_out: Sequence[str], config: Config) -> Card:
     subject = found.subject
     return Card(
         name=config.name,
@@ -72,11 +78,12 @@ def _card(found: Findings, gates: Sequence[GateResult], digest: str, config: Con
         facts=subject.facts,
         digest=digest,
         metrics=found.measured.metrics,
+        constant=skill.constant(subject.y, subject.task) if found.measured.ours else None,
         champion=found.champion,
         sure=found.sure,
         gates=gates,
         groups=found.groups,
-        notes=_notes(found, config.evaluation.min_group_rows),
+        notes=stood_out,
         told=config.card,
         slices=found.slices,
         importance=found.importance,
@@ -99,19 +106,3 @@ def _samples(subject: Subject, measured: Measured) -> dict[str, Any]:
         "probabilities": answers.probabilities[pick].tolist() if known and answers.probabilities is not None else None,
         "labels": [rows.to_json(label) for label in answers.labels] if known else None,
     }
-
-
-def _notes(found: Findings, least: int) -> list[str]:
-    subject, measured = found.subject, found.measured
-    notes = [f"Contract: {violation}." for violation in measured.answers.violations]
-    given = measured.answers.predictions
-    if given is not None and len(given) > 1 and len(set(given.tolist())) == 1:
-        notes.append(f"The model predicts the same for every row: {given[0]}.")
-    if subject.task.labels and measured.answers.probabilities is None:
-        notes.append("There are no usable probabilities, so ROC AUC, log loss and Brier score are unknown.")
-    small = [f"{g.column}={g.group}" for g in found.groups if g.rows < least]
-    if small:
-        notes.append(f"Too few rows to judge: {', '.join(small)}.")
-    if modelfolder.serialization(subject.folder) != "skops":
-        notes.append("The model file is cloudpickle: whoever loads it runs any code that is in it.")
-    return notes

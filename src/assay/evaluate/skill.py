@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from assay.gates import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from assay.evaluate.bootstrap import Interval
     from assay.evaluate.metrics import Task
 
-Range = tuple[float, float]
+
+class Constant(NamedTuple):
+    """What the best constant answer reaches.
+
+    Attributes:
+        metric: Accuracy, or RMSE for a regression.
+        value: What it reaches there, in the metric's unit.
+        answer: The answer; None for the mean of the target.
+    """
+
+    metric: str
+    value: float
+    answer: object = None
+
+
+def constant(y: pd.Series, task: Task) -> Constant:
+    """What a model reaches that always answers the largest class, or the mean.
+
+    Args:
+        y: Target of the holdout, of shape (rows,).
+        task: What is predicted.
+    """
+    if not task.labels:
+        return Constant("rmse", float(y.std(ddof=0)))
+    shares = y.value_counts(normalize=True)
+    return Constant("accuracy", float(shares.iloc[0]), shares.index[0])
 
 
 def observe(metrics: Mapping[str, float], sure: Mapping[str, Interval], task: Task) -> Observed:

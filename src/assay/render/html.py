@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.render import trend
 from assay.render.facts import compared, lineage
 from assay.render.page import PICTURES, document, image, inside, table, tag
-from assay.render.text import DRIFT, drift_rows, gate_limit, gates_word, number, status_text, status_word, verdict
+from assay.render.summary import listed, summary
+from assay.render.text import (
+    IN_BRACKETS,
+    drift_rows,
+    gate_limit,
+    gates_word,
+    number,
+    stage_word,
+    status_text,
+    status_word,
+    verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +42,7 @@ def run_html(run: RunReport, folder: Path) -> str:
         _blocking(run, over_time),
         _compared(folder),
         *(_stage(entry, folder / entry.report.stage, over_time) for entry in run.entries),
-        _card("where it comes from", _list(lineage(run, folder))),
+        _card("where it comes from", listed(lineage(run, folder))),
     )
     return document(f"{run.project}: {verdict(run)}", "".join(parts), trend.STYLE)
 
@@ -43,15 +54,17 @@ def _card(title: str, inner: str) -> str:
 def _overview(run: RunReport) -> str:
     longest = max([0.001, *(e.report.seconds for e in run.entries if not e.cached)])
     rows = [_overview_row(entry, longest) for entry in run.entries]
+    helpers = any(e.report.stage != stage_word(e.report.stage) for e in run.entries)
+    note = f'<p class="sub note">{escape(IN_BRACKETS)}</p>' if helpers else ""
     inner = table("stages", ("stage", "status", "time", "", "gates", "why"), rows)
-    return f'<section class="card" aria-label="stages">{inner}</section>'
+    return f'<section class="card" aria-label="stages">{inner}{note}</section>'
 
 
 def _overview_row(entry: Entry, longest: float) -> tuple[str, ...]:
     report = entry.report
     seconds = 0.0 if entry.cached else report.seconds
     bar = f'<div class="bar" style="width:{100 * seconds / longest:.0f}%"></div>' if seconds else ""
-    link = f'<a href="#{report.stage}">{report.stage}</a>'
+    link = f'<a href="#{report.stage}">{stage_word(report.stage)}</a>'
     time = f"{seconds:.1f} s" if seconds else "-"
     return (link, _status(entry), time, bar, gates_word(entry), escape(entry.why))
 
@@ -96,25 +109,9 @@ def _stage(entry: Entry, folder: Path, over_time: Trends) -> str:
     return (
         f'<details class="card" id="{report.stage}"{opened}><summary><h2>{report.stage}</h2>{_status(entry)}'
         f'<span class="grow"></span><span class="sub facts">{facts}</span></summary>'
-        f'<div class="body">{message}{gates}{_summary(report.summary)}{_drift(entry)}{_artifacts(folder)}</div>'
+        f'<div class="body">{message}{gates}{summary(report)}{_drift(entry)}{_artifacts(folder)}</div>'
         "</details>"
     )
-
-
-def _summary(values: Mapping[str, Any]) -> str:
-    def show(value: object) -> str:
-        if isinstance(value, float):
-            return number(value)
-        if isinstance(value, dict):
-            return ", ".join(f"{name} {show(item)}" for name, item in value.items())
-        return ", ".join(map(show, value)) if isinstance(value, (list, tuple)) else str(value)
-
-    return _list([(name, show(value)) for name, value in values.items() if name != DRIFT and value is not None])
-
-
-def _list(facts: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
-    return f"<dl>{items}</dl>" if items else ""
 
 
 def _drift(entry: Entry) -> str:

@@ -15,6 +15,7 @@ from assay.render.text import (
     notes,
     number,
     problems,
+    stage_word,
     status_text,
     status_word,
     time_word,
@@ -44,7 +45,7 @@ def run_markdown(run: RunReport, folder: Path | None = None) -> str:
         folder: Its folder, where the comparison with the champion lies.
     """
     stages = [
-        (f"{_MARKS[status_word(e)]} {e.report.stage}", status_text(e), time_word(e), gates_word(e), e.why)
+        (f"{_MARKS[status_word(e)]} {stage_word(e.report.stage)}", status_text(e), time_word(e), gates_word(e), e.why)
         for e in run.entries
     ]
     parts = [

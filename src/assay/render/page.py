@@ -8,6 +8,8 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from assay.gates import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -45,7 +47,7 @@ def _cell(name: str, inside: str) -> str:
 
 def tag(word: str, text: str = "") -> str:
     """A verdict or status in its colour."""
-    kind = "none" if word == "no champion" else word
+    kind = "none" if word in {Verdict.NO_CHAMPION, Verdict.SAME_MODEL} else word
     return f'<span class="tag {escape(kind)}">{escape(text or word)}</span>'
 
 

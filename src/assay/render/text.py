@@ -21,6 +21,7 @@ DRIFT = "drift"
 _AGAINST = ".vs_champion"
 _SHOWN, _LONGEST, _NAMED = 10, 160, 3
 _EIGHT = {stage.name for stage in STAGES}
+IN_BRACKETS = "in brackets: not one of the eight stages, but needed by one of them"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -58,6 +59,11 @@ def gate_limit(gate: GateResult) -> str:
     return "-" if gate.limit is None else f"{gate.operator} {number(gate.limit)}"
 
 
+def stage_word(stage: str) -> str:
+    """A stage's name, in brackets where it is none of the eight and only helps them."""
+    return stage if stage in _EIGHT else f"({stage})"
+
+
 def status_word(entry: Entry) -> str:
     """`cached` for a reused result that passed, else the status: a red one must look red."""
     return "cached" if entry.cached and entry.report.passed else str(entry.report.status)
@@ -82,7 +88,9 @@ def gates_word(entry: Entry) -> str:
 
 def run_table(run: RunReport) -> str:
     """The run: a line a stage, then the gates that stopped it or need a look, then what went wrong."""
-    rows = [(e.report.stage, status_text(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries]
+    rows = [
+        (stage_word(e.report.stage), status_text(e), time_word(e), gates_word(e), e.why or "-") for e in run.entries
+    ]
     parts = [table(("stage", "status", "time", "gates", "why"), rows)]
     parts += [text for text in (gates_table(run), *map(drift_table, run.entries), problems(run), notes(run)) if text]
     return "\n\n".join([*parts, verdict(run)])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STYLE = (
     "svg.trend{width:7rem;height:1.6rem;display:block;overflow:visible}.trend polyline{fill:none;stroke:var(--bar);"
-    "stroke-width:1.5}.trend path{stroke:var(--bad);stroke-dasharray:3 3}.trend circle{fill:var(--bar)}"
+    "stroke-width:1.5}.trend path{fill:none;stroke:var(--bad);stroke-dasharray:3 3}.trend circle{fill:var(--bar)}"
     ".trend .stop{fill:var(--bad)}"
 )
 _WIDTH, _HEIGHT, _EDGE = 112.0, 26.0, 4.0
@@ -66,13 +66,12 @@ def _of_champion(folder: Path) -> list[GateResult]:
 def sparkline(gates: Sequence[GateResult]) -> str:
     """The picture for one gate's results; empty where there are not two values to compare."""
     told = [gate for gate in gates if gate.observed is not None and math.isfinite(gate.observed)]
-    limit = gates[-1].limit if gates else None
     if len(told) < 2:  # noqa: PLR2004 - one value has no trend
         return ""
     values = [float(gate.observed or 0) for gate in told]
-    low, high = min(values), max(values)
-    shown = limit is not None and math.isfinite(limit) and _near(limit, low, high)
-    low, high = (min(low, limit), max(high, limit)) if shown and limit is not None else (low, high)
+    limits = [gate.limit if _near(gate.limit, min(values), max(values)) else None for gate in told]
+    every = [*values, *(limit for limit in limits if limit is not None)]
+    low, high = min(every), max(every)
 
     def y(value: float) -> float:
         share = (value - low) / (high - low) if high > low else 0.5
@@ -82,14 +81,37 @@ def sparkline(gates: Sequence[GateResult]) -> str:
     points = [(_EDGE + step * place, y(value)) for place, value in enumerate(values)]
     line = " ".join(f"{x:.1f},{height:.1f}" for x, height in points)
     dots = "".join(_dot(*point, gate) for point, gate in zip(points, told, strict=True) if _marked(gate, told[-1]))
-    dashed = f'<path d="M0 {y(limit):.1f}H{_WIDTH:g}"/>' if shown and limit is not None else ""
-    words = f"{len(values)} results: {', '.join(map(number, values))}; limit {gate_limit(gates[-1])}"
+    steps = _steps([None if limit is None else y(limit) for limit in limits], step)
+    dashed = f'<path d="{steps}"/>' if steps else ""
+    words = f"{len(values)} results: {', '.join(map(number, values))}; limit {_limits(told)}"
     head = f'<svg class="trend" role="img" aria-label="{escape(words)}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
     return f'{head}<title>{escape(words)}</title>{dashed}<polyline points="{line}"/>{dots}</svg>'
 
 
-def _near(limit: float, low: float, high: float) -> bool:
+def _steps(heights: Sequence[float | None], step: float) -> str:
+    """The limit that each result was held against: level around it, up or down halfway to the next."""
+    parts, before = [], None
+    for place, height in enumerate(heights):
+        start = max(0.0, _EDGE + step * (place - 0.5))
+        end = min(_WIDTH, _EDGE + step * (place + 0.5))
+        if height is not None and height != before:
+            parts.append(f"M{start:.1f} {height:.1f}" if before is None else f"V{height:.1f}")
+        if height is not None:
+            parts.append(f"H{end:.1f}")
+        before = height
+    return "".join(parts)
+
+
+def _limits(gates: Sequence[GateResult]) -> str:
+    """All limits that were in force, each once where it did not change."""
+    told = list(map(gate_limit, gates))
+    return ", ".join(now for before, now in zip(["", *told], told, strict=False) if now != before)
+
+
+def _near(limit: float | None, low: float, high: float) -> bool:
     """Whether the line of the values would still be more than flat beside the limit."""
+    if limit is None or not math.isfinite(limit):
+        return False
     spread = high - low
     return not spread or max(high, limit) - min(low, limit) <= 20 * spread
 

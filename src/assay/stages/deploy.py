@@ -99,7 +99,7 @@ def _deploy(context: Context, release: Release, target: Target, record: Callable
     print(f"version {target.candidate} is ready at {target.url}; {target.way}", flush=True)
     observed, steps = _measure(context, release, target)
     if release.same_model and target.stable is None:
-        same = Observed(None, no_champion=True, message=f"version {release.version} serves already: nothing to compare")
+        same = Observed(None, same_model=True, message=f"version {release.version} serves already: nothing to compare")
         observed |= {LATENCY_RATIO: same, PREDICTION_PSI: same}
     gates = context.judge(observed)
     blocked = [gate.gate for gate in gates if gate.status.blocks]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # what differs from machine to machine and from run to run
 _UNSTEADY = ("model.latency_ms.", "model.batch_latency_ms.", "model.memory_mb")
+_MEASURED_ANEW = "measured anew in each run, so its value stands with the run's own gates"
 _SLICE, _AGAINST = "model.slice.", ".vs_champion"
 
 
@@ -43,7 +44,7 @@ def run(context: Context) -> Outcome:
     timed = _timed(context, subject) if found.measured.metrics else {}
     observed |= latency.observe(timed)
     gates = tuple(_steady(gate) for gate in context.judge(observed))
-    write(found, gates, context.output("evaluation"), context.config)
+    write(found, gates, observed, context.output("evaluation"), context.config)
     message = _message(found)
     print(message)
     return Outcome(observed=observed, message=message, summary=_summary(found, timed))
@@ -133,7 +134,7 @@ def _timed(context: Context, subject: Subject) -> dict[str, latency.Latency]:
 def _steady(gate: GateResult) -> GateResult:
     # the same model must give the same artifact, however fast the machine was
     unsteady = gate.gate.startswith(_UNSTEADY)
-    return replace(gate, observed=None, message="the value is in the stage's report") if unsteady else gate
+    return replace(gate, observed=None, message=_MEASURED_ANEW) if unsteady else gate
 
 
 def _message(found: Findings) -> str:
@@ -144,10 +145,9 @@ def _message(found: Findings) -> str:
 
 
 def _summary(found: Findings, timed: Mapping[str, latency.Latency]) -> dict[str, Any]:
-    problem = {"problem": found.champion.problem} if found.champion.problem else {}
     return {
         "metrics": {name: rows.to_json(value) for name, value in found.measured.metrics.items()},
-        "champion": {"version": found.champion.version or "none", **problem},
+        "champion": {"version": found.champion.version, "problem": found.champion.problem},
         "latency": latency.facts(timed),
         "rows": len(found.subject.rows),
     }

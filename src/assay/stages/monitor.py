@@ -119,8 +119,10 @@ def _judged(
 
 
 def _told(context: Context, serving: Serving, window: Window, moved: Moved, judged: Judged) -> Outcome:
-    span = context.config.monitor.window
-    message = "; ".join([f"{window.requests:.0f} predictions in {span}, against {serving.name}", *judged.notes])
+    settings = context.config.monitor
+    own = "" if settings.path else ", all of them of the deployment's own smoke test and canary"
+    told = f"{window.requests:.0f} predictions in {settings.window}{own}, against {serving.name}"
+    message = "; ".join([told, *judged.notes])
     print(f"{message}; {window.broken} broken lines, {window.older} older")
     _write(context, serving, window, moved, judged)
     values = {gate.removeprefix("monitor."): seen.value for gate, seen in judged.observed.items()}

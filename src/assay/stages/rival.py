@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.artifacts import digest, link_tree
 from assay.context import Context, Outcome
-from assay.reports import write_json
+from assay.reports import SERVES, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,12 @@ def run(context: Context) -> Outcome:
     """Write rival/: the same as champion/ where another model serves, else a champion.json without a version."""
     champion, folder = context.input("champion"), context.output("rival")
     version = _version(champion)
-    if version is None or digest(champion / "model") == digest(context.input("model")):
+    same = version is not None and digest(champion / "model") == digest(context.input("model"))
+    if version is None or same:
+        # the same artifact in both cases, so that nothing runs again only because the model was promoted
         write_json(folder / "champion.json", {"version": None})
-        return Outcome(message="no other model serves")
+        told = f"version {version} is this very model" if same else "no model serves yet"
+        return Outcome(message=told, summary={SERVES: version})
     link_tree(champion, folder)
     return Outcome(message=f"version {version} is another model")
 
