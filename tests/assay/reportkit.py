@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.gates import GateResult, Verdict
-from assay.reports import Entry, RunReport, StageReport, Status, write_json
+from assay.reports import Entry, RunReport, StageReport, Status, skipped, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HOSTILE = '<script>alert("x")</script> | pipe\nline'
+SKIPPED = Entry(report=skipped("register", "model-validate did not pass"), why="model-validate did not pass")
 
 
 def run(*entries: Entry) -> RunReport:
