@@ -3,8 +3,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ARGS ?=
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test test-cluster lint bench serve docs lock clean
+.PHONY: run test test-engine test-cluster lint bench serve docs lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready         ## all eight stages on this machine
@@ -13,8 +14,11 @@ run: .venv/ready         ## all eight stages on this machine
 serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
-test: lint .venv/tests   ## lint, types, layers, then every test that this machine can run
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+test: lint .venv/tests   ## lint, types, layers, then every test that needs neither engine nor cluster
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-engine: .venv/tests ## the module's functions on a running Dagger engine; skipped, with the reason, where there is none
+	$(BIN)/python -m pytest tests/engine $(PARALLEL) $(ARGS)
 
 test-cluster: .venv/tests ## deploys on a real Kubernetes: that of KUBECONFIG, else a small one that is built here (root, Go)
 	test -n "$$KUBECONFIG" || tests/cluster/build.sh

@@ -140,9 +140,14 @@ TABLE: dict[str, tuple[str, Case]] = {
         regression(gates=R2, champion="Flat", gate=("model.r2.vs_champion", "fail"), says="reaches -"),
     ),
     # ---- gates and metrics ----
-    "a misspelt metric": (
+    "a misspelt metric, where the project's own may be meant": (
         "Good",
-        Case(gates="accurracy = { min = 0.5 }", gate=("model.accurracy", "error"), says='did you mean "model.acc'),
+        Case(
+            top=OWN.format("boasting"),
+            gates="accurracy = { min = 0.5 }",
+            gate=("model.accurracy", "error"),
+            says='did you mean "model.acc',
+        ),
     ),
     "a metric that calls itself a gate": (
         "Mutates",

@@ -11,7 +11,7 @@ from test_runner import ROOT
 
 from assay.cache import Cache
 from assay.progress import Progress
-from assay.render.text import run_table
+from assay.render.text import run_table, stage_word
 from assay.reports import RunReport
 from assay.run_cache.opening import open_run_cache
 from assay.runner import Execution
@@ -39,4 +39,5 @@ def run_on(machine: Path, shared: RunCache | str | None, what: Plan = TWO, *, fr
 def told(entries: list[Entry]) -> dict[str, str]:
     report = RunReport(id="r", project="p", trigger="", started="", seconds=0, entries=tuple(entries))
     table = run_table(report).splitlines()
-    return {entry.report.stage: next(x for x in table if x.startswith(f"{entry.report.stage} ")) for entry in entries}
+    stages = [entry.report.stage for entry in entries]
+    return {stage: next(line for line in table if line.startswith(f"{stage_word(stage)} ")) for stage in stages}

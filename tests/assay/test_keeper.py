@@ -226,7 +226,7 @@ def test_a_keeper_lives_on_only_where_it_has_something_to_serve(
         go_live(tmp_path, deploy, 3, bundles[3], nothing)
     assert version_at(deploy) == 3
     os.kill(keeper_of(tmp_path), signal.SIGTERM)
-    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 5)
+    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 20)
     assert down(tmp_path) == f"version 3 serves no more at {deploy.address}"
     assert down(tmp_path) == "nothing serves here"
 

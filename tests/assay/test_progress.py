@@ -65,7 +65,9 @@ def test_a_table_that_is_alive_and_leaves_nothing_behind(tmp_path: Path, columns
     terminal = on_terminal(tmp_path, columns)
     long = "trial 2 of 3 [red] and so on"
     said = long if columns == 120 else "running"
-    seen = terminal.until(lambda lines: lines[0].startswith("a ") and "passed" in lines[0] and said in lines[1])
+    seen = terminal.until(
+        lambda lines: lines[0].split()[:2] == ["a", "passed"] and said in lines[1] and lines[3].startswith("1 ")
+    )
     rows = [line for line in seen if line]
     assert [row.split()[0] for row in rows] == ["a", "b", "c-long-name", "1"], "one line a stage, however long its text"
     assert (long in rows[1]) == (columns == 120)
