@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test test-engine test-cluster lint bench serve docs lock clean
+.PHONY: run test test-slow test-cluster lint bench serve docs lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready         ## all eight stages on this machine
@@ -14,11 +14,11 @@ run: .venv/ready         ## all eight stages on this machine
 serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
-test: lint .venv/tests   ## lint, types, layers, then every test that needs neither engine nor cluster
-	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+test: lint .venv/tests   ## lint, types, layers, then every test that is done soon
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
-test-engine: .venv/tests ## the module's functions on a running Dagger engine; skipped, with the reason, where there is none
-	$(BIN)/python -m pytest tests/engine $(PARALLEL) $(ARGS)
+test-slow: .venv/tests   ## whole runs of real projects, here and on a Dagger engine where one runs
+	$(BIN)/python -m pytest -m "slow or engine" tests/engine tests/assay $(PARALLEL) $(ARGS)
 
 test-cluster: .venv/tests ## deploys on a real Kubernetes: that of KUBECONFIG, else a small one that is built here (root, Go)
 	test -n "$$KUBECONFIG" || tests/cluster/build.sh

@@ -115,7 +115,7 @@ def test_a_stage_that_is_killed_once_the_alias_moved_is_cleaned_up_after(project
     assert f"version 1 was to serve: it serves at http://127.0.0.1:{port}" in deployment["reason"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # three canaries at 200 requests a second
 def test_two_deploys_in_a_row_under_load_lose_no_request(project: Path, port: int) -> None:
     assert take_live(project, 1) == "version 1 promoted"
     load = Load(("127.0.0.1", port), wire.post(json.dumps({"records": [OK]}).encode()), RATE)

@@ -194,6 +194,7 @@ def test_a_green_run_again_reuses_what_is_pure_and_repeats_what_touches_the_worl
     assert {"resolve", "register", "deploy", "monitor"} <= fresh
 
 
+@pytest.mark.slow  # three whole runs
 def test_rollback(promoted: Path) -> None:
     alone = assay(promoted, "rollback")
     assert alone.code != 0
