@@ -65,6 +65,7 @@ class Stage:
         config: Dotted keys of `[tool.assay]` that it reads; its own gates, waivers are always part of it.
         gates: The gates it can raise, with their default limits.
         only_with: Dotted key of `[tool.assay]` without which the stage has nothing to do and is left out of the plan.
+        clean_up: Its module has a `clean_up(context)`, which puts right what a killed stage left behind in the world.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Stage:
     config: tuple[str, ...] = ()
     gates: tuple[Gate, ...] = field(default=())
     only_with: str = ""
+    clean_up: bool = False
 
     @property
     def module(self) -> str:

@@ -138,6 +138,7 @@ STAGES = (
             *("name", "model", "train", "metrics", "params", "training", "search", "data.path", "data.pull"),
             *_COLUMNS,
         ),
+        clean_up=True,
     ),
     Stage(
         name="model-validate",
@@ -196,6 +197,7 @@ STAGES = (
         requirements="deploy",
         source=("tests/smoke/**",),
         config=("name", "deploy"),
+        clean_up=True,
         gates=(
             Gate("deploy.smoke", "failed tests in tests/smoke", Limit(max=0)),
             Gate("deploy.canary.success_rate", "share of the candidate's requests that succeeded", Limit(min=0.99)),

@@ -21,7 +21,6 @@ from assay.callables import trimmed
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, AssayError, Exit, ProjectError, ServiceError
 from assay.gates import Observed, judge
-from assay.graph import World
 from assay.reports import LOG_FILE, StageReport, Status, write_report
 from assay.watch import INTERRUPTS, Death, die_with_parent, watch
 
@@ -67,7 +66,7 @@ def supervise(
     answer_file = context.outputs / _ANSWER
     work = run or _implementation
     death = _run_child(lambda: _answer(work, context, answer_file), context.outputs / LOG_FILE, timeout, memory)
-    if death.signal and context.stage.world is World.CHANGES:
+    if death.signal and context.stage.clean_up:
         _clean_up(context)
     answer = _read_answer(answer_file, death, context, timeout, memory)
     answer_file.unlink(missing_ok=True)
@@ -104,7 +103,7 @@ def _clean_up(context: Context) -> None:
     def work() -> Exit:
         module = importlib.import_module(f"assay.stages.{context.stage.module}")
         try:
-            print(getattr(module, "clean_up", lambda _context: "")(context))  # noqa: T201 - this is its log
+            print(module.clean_up(context))  # noqa: T201 - this is its log
         except AssayError as error:
             print(error)  # noqa: T201
             return error.exit_code

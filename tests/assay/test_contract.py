@@ -29,6 +29,11 @@ def test_every_stage_is_a_dagger_function_and_a_module() -> None:
     assert modules == {stage.module for stage in GRAPH.stages}
 
 
+def test_a_stage_that_cleans_up_has_the_function_for_it() -> None:
+    written = {p.stem for p in (ROOT / "src/assay/stages").glob("*.py") if "\ndef clean_up(" in p.read_text()}
+    assert written == {stage.module for stage in GRAPH.stages if stage.clean_up}
+
+
 def touches_the_world(name: str) -> bool:
     """True where the stage, or one that it cannot run without, reads or changes the world."""
     return any(GRAPH.stage(supplier).world != "none" for supplier in GRAPH.suppliers([name]))

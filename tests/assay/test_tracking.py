@@ -2,24 +2,32 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trackkit
+from helpers import context
 
 import assay
 from assay.callables import user_code
+from assay.context import Outcome
 from assay.errors import ProjectError, ServiceError
+from assay.pipeline import GRAPH
+from assay.supervisor import CLEAN_UP_LOG, supervise
 from assay.tracking.entities import Dataset
 from assay.tracking.live import Training, live
 
 if TYPE_CHECKING:
     from mlflow.tracking.client import MlflowClient
+
+    from assay.context import Context
 
 
 pytest_plugins = ("trackfixtures",)
@@ -109,6 +117,25 @@ def test_a_training_that_raises_is_a_failed_run(client: MlflowClient, users: Pat
     assert run is not None
     assert client.get_run(run.run_id).info.status == "FAILED"
     assert "MLFLOW_RUN_ID" not in os.environ
+
+
+@pytest.mark.usefixtures("way")
+def test_a_training_that_is_killed_is_a_killed_run(client: MlflowClient, tmp_path: Path) -> None:
+    def dies(context: Context) -> Outcome:
+        with live(replace(TRAINING, name=context.config.name), context.run_id):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Outcome()
+
+    given = context(tmp_path)
+    with live(replace(TRAINING, name=given.config.name), "another run") as other:
+        train = replace(given, stage=GRAPH.stage("train"), artifacts=GRAPH.by_artifact)
+        report = supervise(train, timeout=60, run=dies)
+        place = client.get_experiment_by_name(given.config.name)
+        found = {run.data.tags["assay.run_id"]: run.info.status for run in client.search_runs([place.experiment_id])}
+        assert found == {given.run_id: "KILLED", "another run": "RUNNING"}
+    assert other is not None
+    assert report.exit_code == 4
+    assert "ended as KILLED: run " in (given.outputs / CLEAN_UP_LOG).read_text()
 
 
 @pytest.mark.parametrize(

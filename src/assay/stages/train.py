@@ -49,6 +49,15 @@ def run(context: Context) -> Outcome:
     return Outcome(message=message, summary={name: report[name] for name in shown})
 
 
+def clean_up(context: Context) -> str:
+    """End the run that a training which was killed left open on the tracking server; says so, empty for nothing.
+
+    Raises:
+        ServiceError: The server does not answer.
+    """
+    return tracking.killed(context.config.name, context.run_id)
+
+
 def _started(context: Context, rows: Dataset, tags: Mapping[str, str]) -> tracking.Training:
     config, searched = context.config, context.config.search.space
     learnt = tracking.Dataset(digest=tags["data_fingerprint"], **_dataset(context, rows))

@@ -18,18 +18,28 @@ from assay.errors import ProjectError
 from assay.reports import IMAGE_VARIABLE
 from assay.tracking.entities import COMMIT, Dataset
 from assay.tracking.runs import Run, Training, started
-from assay.tracking.store import STORE_VARIABLE, connect, credentials, embedded, prepare, served, without_password
+from assay.tracking.store import (
+    STORE_VARIABLE,
+    connect,
+    credentials,
+    embedded,
+    prepare,
+    served,
+    service,
+    without_password,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # as `git describe --dirty` puts it behind a commit
 _DIRTY = "-dirty"
+_RUN_ID = "assay.run_id"
 _FILES = "file://"
 # an experiment of another server, left by the user or by mlflow.set_experiment, would be looked for here in vain
 _NO_EXPERIMENT: dict[str, str | None] = {"MLFLOW_EXPERIMENT_ID": None, "MLFLOW_RUN_ID": None}
 
-__all__ = ["Dataset", "Run", "Training", "live", "logged", "origin"]
+__all__ = ["Dataset", "Run", "Training", "killed", "live", "logged", "origin"]
 
 
 @contextlib.contextmanager
@@ -61,6 +71,36 @@ def live(training: Training, run_id: str) -> Iterator[Run | None]:
             yield run
 
 
+def killed(name: str, run_id: str) -> str:
+    """End as KILLED what a training of the model `name` that was killed left RUNNING on the server.
+
+    Args:
+        name: The model's name, which is the experiment's too.
+        run_id: Assay's id of the pipeline's run.
+
+    Returns:
+        What was done, in words; empty where there was nothing to do.
+
+    Raises:
+        ServiceError: The server is down or refuses us.
+    """
+    store = os.environ.get(STORE_VARIABLE, "")
+    if not served(store):
+        return ""
+    prepare(store)
+    shown = without_password(store)
+    with _environment(credentials(store)):
+        client = connect(shown)
+        with service(shown):
+            place = client.get_experiment_by_name(name)
+            running = "attributes.status = 'RUNNING'"
+            left = client.search_runs([place.experiment_id], running) if place else []
+            ours = [run.info.run_id for run in left if run.data.tags.get(_RUN_ID) == run_id]
+            for run in ours:
+                client.set_terminated(run, "KILLED")
+    return f"ended as KILLED: run {', '.join(ours)} on {shown}" if ours else ""
+
+
 def origin(run_id: str) -> dict[str, str]:
     """Tags that tell which code, image, run of the pipeline and person made something."""
     commit = os.environ.get("ASSAY_COMMIT", "")
@@ -69,7 +109,7 @@ def origin(run_id: str) -> dict[str, str]:
         "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
         "assay.image": os.environ.get(IMAGE_VARIABLE),
         "mlflow.user": os.environ.get("ASSAY_USER"),
-        "assay.run_id": run_id,
+        _RUN_ID: run_id,
     }
     return {name: value for name, value in told.items() if value}
 
