@@ -71,7 +71,7 @@ def plan(*steps: Step) -> Plan:
     return Plan(project="tiny", trigger="manual", steps=steps)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     """True as soon as `condition` holds; False when it does not within `seconds`."""
     import time
 

@@ -72,11 +72,11 @@ def child_of(process: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("victim", ["stage", "supervisor"])
 def test_a_killed_deploy_leaves_no_server_behind(stage: subprocess.Popen[bytes], project: Path, victim: str) -> None:
-    assert wait_until(lambda: len(servers(project)) == 1, 20)
+    assert wait_until(lambda: len(servers(project)) == 1)
     (server,) = servers(project)
     record = project / "out" / "deployment" / "deployment.json"
-    assert wait_until(lambda: bool(list(record.parent.glob("traffic/*.jsonl"))), 20)
+    assert wait_until(lambda: bool(list(record.parent.glob("traffic/*.jsonl"))))
     os.kill(stage.pid if victim == "supervisor" else child_of(stage.pid), signal.SIGKILL)
-    assert wait_until(lambda: server not in servers(project), 5)
+    assert wait_until(lambda: server not in servers(project))
     assert read(record)["status"] == "interrupted"
     assert (stage.wait(5) == 4) is (victim == "stage")

@@ -61,7 +61,7 @@ def test_one_that_hangs_holds_nobody_up() -> None:
     told = examine(looks, seconds=0.2)
     needed = examine({"stuck": looks["stuck"]}, seconds=0.1, needed=("stuck",))
     assert (needed[0].health, needed[0].code) == ("fail", 5)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     stuck.set()
     assert [(one.check, one.health) for one in told] == [("stuck", "warn"), ("quick", "ok")]
     assert "no answer within 0.2 s" in told[0].found

@@ -139,7 +139,7 @@ def killed_deploy(place: Place, *, moved: bool) -> None:
         die()
 
     dies(lambda: place.deploy(then))
-    assert wait_until(lambda: place.serves() == OLD, 10)
+    assert wait_until(lambda: place.serves() == OLD)
     assert in_doubt(place.folder)
 
 
@@ -159,7 +159,7 @@ def killed_rollback(place: Place, *, moved: bool) -> None:
         place.roll_back()
 
     dies(work)
-    assert wait_until(lambda: place.serves() == NEW, 10)
+    assert wait_until(lambda: place.serves() == NEW)
     assert in_doubt(place.folder)
 
 
@@ -200,7 +200,7 @@ def test_a_keeper_that_was_killed_too_is_started_anew(place: Place) -> None:
         die()
 
     dies(lambda: place.deploy(then))
-    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists(), 5)
+    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists())
     assert "version 4 was to serve: it serves at" in put_right_first(place.folder)
     assert place.serves() == NEW
 
@@ -214,7 +214,7 @@ def test_the_first_deploy_of_all(place: Place) -> None:
         die()
 
     dies(lambda: place.deploy(then))
-    assert wait_until(lambda: place.serves() is None, 10)
+    assert wait_until(lambda: place.serves() is None)
     assert "it serves at" in put_right_first(place.folder)
     assert place.serves() == NEW
 

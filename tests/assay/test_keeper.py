@@ -138,7 +138,7 @@ def test_a_deploy_that_is_killed_before_the_alias_moved_swaps_back(
     with conversation(project / ".assay/serving") as ask:
         ask(request)
         assert version_at(deploy) == 4
-    assert wait_until(lambda: version_at(deploy) == 3, 20)
+    assert wait_until(lambda: version_at(deploy) == 3)
 
 
 def test_a_version_that_cannot_be_loaded_changes_nothing(
@@ -169,7 +169,7 @@ def test_a_keeper_whose_folder_was_removed_gives_the_address_back(
 ) -> None:
     go_live(project, deploy, 3, bundles[3], nothing)
     shutil.rmtree(project / ".assay")
-    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 10)
+    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"))
 
 
 def test_an_address_that_somebody_has(project: Path, deploy: Deploy, bundles: dict[int, Path]) -> None:
@@ -204,7 +204,7 @@ def test_a_keeper_that_was_killed_is_started_anew_by_the_next_deploy(
     go_live(project, deploy, 3, bundles[3], nothing)
     server, keeper = server_of(project), keeper_of(project)
     os.kill(keeper, signal.SIGKILL)
-    assert wait_until(lambda: not Path(f"/proc/{server}").exists(), 5)
+    assert wait_until(lambda: not Path(f"/proc/{server}").exists())
     with pytest.raises(ServiceError, match="does not answer") as caught:
         go_live(project, deploy, 4, bundles[4], nothing)
     assert "run deploy again" in str(caught.value)
@@ -221,12 +221,12 @@ def test_a_keeper_lives_on_only_where_it_has_something_to_serve(
 ) -> None:
     with keeper_for(tmp_path, deploy):
         check_address(tmp_path, deploy)
-    assert wait_until(lambda: not Path(f"/proc/{keeper_of(tmp_path)}").exists(), 5)
+    assert wait_until(lambda: not Path(f"/proc/{keeper_of(tmp_path)}").exists())
     with keeper_for(tmp_path, deploy):
         go_live(tmp_path, deploy, 3, bundles[3], nothing)
     assert version_at(deploy) == 3
     os.kill(keeper_of(tmp_path), signal.SIGTERM)
-    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"), 20)
+    assert wait_until(lambda: not is_ready(f"http://{deploy.address}"))
     assert down(tmp_path) == f"version 3 serves no more at {deploy.address}"
     assert down(tmp_path) == "nothing serves here"
 

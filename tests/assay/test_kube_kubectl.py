@@ -106,7 +106,7 @@ def test_a_call_that_hangs_is_ended(kubectl: Callable[[str], Path], monkeypatch:
     started = time.monotonic()
     with pytest.raises(Away, match="does not answer"):
         CLUSTER.call("get", "pods", seconds=0.1, patience=0)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_no_kubectl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

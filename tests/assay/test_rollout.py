@@ -169,7 +169,7 @@ def test_a_server_that_trickles_cannot_hold_us() -> None:
     with FakeModel(2, trickle=0.05).serving() as url, client() as http:
         started = time.monotonic()
         assert not ask(http, url, 2, ROWS[0], 0.3).ok
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
 
 
 def test_waits_until_ready() -> None:

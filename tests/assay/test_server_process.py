@@ -62,10 +62,10 @@ def test_a_server_that_never_gets_ready_is_ended(slow_bundle: Path, tmp_path: Pa
     code = "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
     (copy / "assay" / "serving" / "app.py").write_text(code)
     start = time.monotonic()
-    expected = r"not ready after 2 s; its last lines:\n    loading"
-    with pytest.raises(ArtifactError, match=expected), serving(copy, timeout=2):
+    expected = r"not ready after 8 s; its last lines:\n    loading"
+    with pytest.raises(ArtifactError, match=expected), serving(copy, timeout=8):
         pass
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:9/x"])

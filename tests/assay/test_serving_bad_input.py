@@ -115,7 +115,7 @@ def test_a_bad_body_is_told_what_is_wrong_with_it(url: str, name: str) -> None:
     body, status, field, problem = BODIES[name]
     start = time.monotonic()
     found, told = wire.ask(url, wire.post(body))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert found == status, told
     problems = [fault["problem"] for fault in told["detail"] if fault["field"] == field]
     assert problems, told
@@ -206,7 +206,7 @@ def test_who_sends_slowly_is_told_so_and_cut_off(url: str) -> None:
     assert {name: (status, closed) for name, ((status, _), closed, _) in found.items()} == dict.fromkeys(
         SLOW, (408, True)
     )
-    assert all(9 < seconds < 13 for *_, seconds in found.values())
+    assert all(9 < seconds < 20 for *_, seconds in found.values())
 
 
 @pytest.mark.slow
