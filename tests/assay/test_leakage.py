@@ -52,6 +52,24 @@ def test_leaks_of_a_number(rows: pd.DataFrame) -> None:
     assert scores["id"] < 0.1
 
 
+@pytest.mark.parametrize("count", [60, 4000])
+def test_a_number_in_another_unit(count: int) -> None:
+    random = np.random.default_rng(3)
+    celsius, heavy = random.normal(15, 8, count), random.lognormal(0, 2, count)
+    gaps = np.where(random.random(count) < 0.3, np.nan, celsius)
+    features = {"fahrenheit": (celsius * 1.8 + 32).round(1), "gaps": gaps, "nothing": np.full(count, np.nan)}
+    features |= {"noise": random.normal(size=count), "near": celsius + random.normal(0, 2, count)}
+    scores = leakage(pd.DataFrame(features | {"y": celsius}), "y", regression=True)
+    assert min(scores["fahrenheit"], scores["gaps"]) > 0.99
+    assert scores["nothing"] == 0
+    assert scores["near"] < 0.97
+    assert scores["noise"] < 0.2
+    frame = pd.DataFrame({"cents": (heavy * 100).round(), "endless": np.where(heavy > 9, np.inf, 1), "y": heavy})
+    scores = leakage(frame, "y", regression=True)
+    assert scores["cents"] > 0.99
+    assert scores["endless"] < 0.9
+
+
 def test_a_rare_class_alone_does_not_make_a_constant_look_good() -> None:
     y = pd.Series(["no"] * 990 + ["yes"] * 10)
     assert leakage(pd.DataFrame({"constant": 1, "y": y}), "y", regression=False) == {"constant": 0}

@@ -22,7 +22,6 @@ _FREE = 1 / 2
 _FEW_GROUPS = 10
 _ROWS_A_GROUP = 1.5
 _LEAK_ROWS = 50_000
-_SAME = 0.999
 _ID = re.compile(r"(^|[^a-z])(id|key|uuid|guid|nr)$|[a-z]I[Dd]$")
 _BIRTH = re.compile(r"birth|dob|geburt|born", re.IGNORECASE)
 _FOREIGN_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*")
@@ -131,10 +130,6 @@ def _group_of(columns: dict[str, pd.Series[Any]], excluded: dict[str, str]) -> s
 def _leaky(frame: pd.DataFrame, names: list[str], target: str, *, regression: bool) -> dict[str, str]:
     rows = frame[[*names, target]].iloc[:: max(1, len(frame) // _LEAK_ROWS)]
     alone = leakage(rows, target, regression=regression) if names else {}
-    if regression:
-        # what is the target in another unit rises and falls with it
-        numbers = rows[[name for name in names if _is_number(rows[name])]].astype(float).rank()
-        alone |= {str(n): float(r) for n, r in numbers.corrwith(rows[target].rank()).abs().items() if r > _SAME}
     told = "tells the target by itself ({:.3f} of 1): is it known when the prediction is made?"
     return {name: told.format(value) for name, value in alone.items() if value > _LEAK}
 
