@@ -15,10 +15,10 @@ serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
 test: lint .venv/tests   ## lint, types, layers, then every test that is done soon
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "not (slow or engine)" $(PARALLEL) $(ARGS)
 
 test-slow: .venv/tests   ## whole runs of real projects, here and on a Dagger engine where one runs
-	$(BIN)/python -m pytest -m "slow or engine" tests/engine tests/assay $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "slow or engine" $(PARALLEL) $(ARGS)
 
 test-cluster: .venv/tests ## deploys on a real Kubernetes: that of KUBECONFIG, else a small one that is built here (root, Go)
 	test -n "$$KUBECONFIG" || tests/cluster/build.sh

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mlflow.entities import DatasetInput, Metric, Param
 
-DIGEST = "model_digest"
+DIGEST, RUN_ID = "model_digest", "assay.run_id"
 # MLflow's own name
 COMMIT = "mlflow.source.git.commit"
 _NAME, _PARAM, _TAG = 250, 6000, 5000

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from assay.errors import ProjectError
 from assay.reports import IMAGE_VARIABLE
-from assay.tracking.entities import COMMIT, Dataset
+from assay.tracking.entities import COMMIT, RUN_ID, Dataset
 from assay.tracking.runs import Run, Training, started
 from assay.tracking.store import (
     STORE_VARIABLE,
@@ -32,9 +32,10 @@ from assay.tracking.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mlflow.tracking.client import MlflowClient
+
 # as `git describe --dirty` puts it behind a commit
 _DIRTY = "-dirty"
-_RUN_ID = "assay.run_id"
 _FILES = "file://"
 # an experiment of another server, left by the user or by mlflow.set_experiment, would be looked for here in vain
 _NO_EXPERIMENT: dict[str, str | None] = {"MLFLOW_EXPERIMENT_ID": None, "MLFLOW_RUN_ID": None}
@@ -63,12 +64,8 @@ def live(training: Training, run_id: str) -> Iterator[Run | None]:
             yield None
         return
     known = replace(training, tags={**training.tags, **origin(run_id)})
-    shown = without_password(store)
-    # MLflow's own messages, in the project's traceback, show the address: it must not carry the password
-    with _environment(credentials(store)):
-        client = connect(shown)
-        with started(client, shown, known) as run, _users(run, training.name):
-            yield run
+    with _connected(store) as (client, shown), started(client, shown, known) as run, _users(run, training.name):
+        yield run
 
 
 def killed(name: str, run_id: str) -> str:
@@ -88,16 +85,13 @@ def killed(name: str, run_id: str) -> str:
     if not served(store):
         return ""
     prepare(store)
-    shown = without_password(store)
-    with _environment(credentials(store)):
-        client = connect(shown)
-        with service(shown):
-            place = client.get_experiment_by_name(name)
-            running = "attributes.status = 'RUNNING'"
-            left = client.search_runs([place.experiment_id], running) if place else []
-            ours = [run.info.run_id for run in left if run.data.tags.get(_RUN_ID) == run_id]
-            for run in ours:
-                client.set_terminated(run, "KILLED")
+    with _connected(store) as (client, shown), service(shown):
+        place = client.get_experiment_by_name(name)
+        running = "attributes.status = 'RUNNING'"
+        left = client.search_runs([place.experiment_id], running) if place else []
+        ours = [run.info.run_id for run in left if run.data.tags.get(RUN_ID) == run_id]
+        for run in ours:
+            client.set_terminated(run, "KILLED")
     return f"ended as KILLED: run {', '.join(ours)} on {shown}" if ours else ""
 
 
@@ -109,7 +103,7 @@ def origin(run_id: str) -> dict[str, str]:
         "assay.dirty": str(commit.endswith(_DIRTY)).lower() if commit else None,
         "assay.image": os.environ.get(IMAGE_VARIABLE),
         "mlflow.user": os.environ.get("ASSAY_USER"),
-        _RUN_ID: run_id,
+        RUN_ID: run_id,
     }
     return {name: value for name, value in told.items() if value}
 
@@ -127,6 +121,15 @@ def logged() -> dict[str, list[float]]:
             steps = sorted((int(step), float(value)) for _, value, step in lines)
             found[file.relative_to(folder).as_posix()] = [value for _, value in steps if math.isfinite(value)]
     return found
+
+
+@contextlib.contextmanager
+def _connected(store: str) -> Iterator[tuple[MlflowClient, str]]:
+    """The server's client, and its address as it may be shown."""
+    shown = without_password(store)
+    # MLflow's own messages, in the project's traceback, show the address: it must not carry the password
+    with _environment(credentials(store)):
+        yield connect(shown), shown
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ProjectError, ServiceError
-from assay.tracking.entities import DIGEST, key, parameters, points, tagged, used
+from assay.tracking.entities import DIGEST, RUN_ID, key, parameters, points, tagged, used
 from assay.tracking.store import DELETED, embedded, service, without_password
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def started(client: MlflowClient, store: str, training: Training) -> Iterator[Ru
     """A new run with all that is known before the training; it ends as FAILED where the block raises."""
     with service(store):
         place = experiment(client, store, training.name)
-        run = _create(client, store, place, tagged(training.tags), training.tags.get("assay.run_id"))
+        run = _create(client, store, place, tagged(training.tags), training.tags.get(RUN_ID))
     with _ended(run):
         run.params(training.params)
         if training.dataset:
