@@ -8,7 +8,7 @@ together=together.txt
 trap 'rm -f together.txt' EXIT
 cp dev.lock $together  # what is locked already stays, where it can
 lock dev.in fetch.in suite.in models.in monitor.in installer.in -c constraints.txt -o $together
-for file in dev test data train evaluate registry register serve package deploy attest fetch suite models monitor installer; do
+for file in dev test data train evaluate registry register serve serve-onnx package deploy attest fetch suite models monitor installer; do
   lock "$file.in" --generate-hashes -c $together -c constraints.txt -o "$file.lock"
 done
 # the Dagger module: the engine brings dagger-io itself and installs its own editable copy, which hashes would refuse

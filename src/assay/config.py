@@ -250,6 +250,13 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Serving:
+    """`[tool.assay.serving]`."""
+
+    onnx: bool = key("ONNX Runtime serves, where the exported model gives the same predictions", default=True)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signing:
     """`[tool.assay.signing]`: whose models are packaged."""
 
@@ -278,6 +285,7 @@ class Config:
     evaluation: Evaluation = key("what model-validate looks at", Evaluation())
     card: Card = key("what only people know about the model", Card())
     gates: dict[str, dict[str, Any]] = key("limits by stage and gate", {})
+    serving: Serving = key("what runs in the model's image", Serving())
     signing: Signing = key("whose models are packaged", Signing())
     deploy: Deploy = key("where and how a model goes live", Deploy())
     monitor: Monitor = key("the live data that is looked at", Monitor())

@@ -147,7 +147,7 @@ STAGES = (
         writes=("evaluation",),
         requirements="evaluate",
         source=("src/**", "tests/model/**"),
-        config=("name", "metrics", "evaluation", "card", "data.sensitive", *_COLUMNS),
+        config=("name", "metrics", "evaluation", "card", "serving", "data.sensitive", *_COLUMNS),
         gates=(
             Gate("model.*", "any metric on the holdout, by its name"),
             Gate("model.skill", "how far the model is above a constant one, 1 is perfect", Limit(min=0.01)),

@@ -32,6 +32,7 @@ def test_a_bundle_holds_what_an_image_needs(bundle: Path, inputs: Path) -> None:
         "task": "classification",
         "positive": "rich",
         "licence": None,
+        "onnx": None,
     }
     assert artifacts.digest(bundle / "model") == model_digest
     assert {path.name for path in bundle.iterdir()} == {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from assay.models import modelfolder, rows
+from assay.models import rows, signature
 from assay.serving.frames import Frames
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ OK = {"age": 30, "hours": 41.5, "pay-rate": 80.0, "job": "smith", "level": 2, "m
     ids=["one", "unseen", "all-missing", "some-missing"],
 )
 def test_frames_are_what_pandas_makes_the_slow_way(bundle: Path, records: list[dict[str, Any]]) -> None:
-    columns = modelfolder.columns(bundle / "model")
+    columns = signature.columns(bundle / "model")
     expected = rows.coerce(pd.DataFrame(records), columns)
     pd.testing.assert_frame_equal(Frames(columns).build(records), expected, check_column_type=False)
 
@@ -60,7 +60,7 @@ def test_a_number_out_of_range_is_refused() -> None:
     ids=["room-for-missing", "whole-number", "truth"],
 )
 def test_records_of_one_kind_keep_their_dtypes_together(bundle: Path, change: dict[str, Any], *, same: bool) -> None:
-    frames = Frames(modelfolder.columns(bundle / "model"))
+    frames = Frames(signature.columns(bundle / "model"))
     one, other = [OK], [OK | change]
     assert (frames.kind(one) == frames.kind(other)) is same
     dtypes = [frames.build(records).dtypes.to_dict() for records in (one, other, one + other)]

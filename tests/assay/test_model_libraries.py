@@ -180,7 +180,7 @@ def test_the_loaded_model_predicts_the_same_from_json(ran: Ran) -> None:
 def test_the_server_predicts_the_same(ran: Ran, tmp_path: Path) -> None:
     samples = json.loads((ran.root / "evaluation/samples.json").read_text())
     records = [dict(zip(samples["columns"], record, strict=True)) for record in samples["records"]]
-    said = served.load(bundle(ran, tmp_path)).predict(records)
+    said = served.load(bundle(ran, tmp_path)).predictor.predict(records)
     assert said == {"predictions": samples["predictions"], "probabilities": samples["probabilities"]}
 
 

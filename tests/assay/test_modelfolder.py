@@ -26,7 +26,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardS
 from assay import artifacts
 from assay.environment import PACKAGE
 from assay.errors import ArtifactError
-from assay.models import modelfolder, skopsfile
+from assay.models import modelfolder, signature, skopsfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,7 @@ def test_it_replaces_what_was_there(tmp_path: Path) -> None:
 
 def test_the_signature_knows_types_and_gaps(tmp_path: Path) -> None:
     _save(_logistic(), tmp_path / "model")
-    assert modelfolder.signature_columns(tmp_path / "model") == {
+    assert signature.types(tmp_path / "model") == {
         "number": "long",
         "real": "double",
         "text": "string",
@@ -143,8 +143,8 @@ def test_the_signature_knows_types_and_gaps(tmp_path: Path) -> None:
         "grade": "long",
         "maybe": "long",
     }
-    signature = yaml.safe_load((tmp_path / "model" / "MLmodel").read_text())["signature"]
-    required = {column["name"]: column["required"] for column in json.loads(signature["inputs"])}
+    told = yaml.safe_load((tmp_path / "model" / "MLmodel").read_text())["signature"]
+    required = {column["name"]: column["required"] for column in json.loads(told["inputs"])}
     assert [name for name, needed in required.items() if not needed] == ["real", "text", "maybe"]
 
 
@@ -155,7 +155,7 @@ def test_a_function_of_nowhere_goes_to_cloudpickle_and_says_so(tmp_path: Path) -
     model = make_pipeline(FunctionTransformer(lambda x: x + 1), LogisticRegression()).fit(FRAME[["number"]], LABELS)
     reason = _save(model, tmp_path / "model")
     assert "lambda" in reason
-    assert modelfolder.serialization(tmp_path / "model") == "cloudpickle"
+    assert signature.serialization(tmp_path / "model") == "cloudpickle"
     assert list(modelfolder.load(tmp_path / "model").predict(FRAME[["number"]])) == list(
         model.predict(FRAME[["number"]])
     )
@@ -164,7 +164,7 @@ def test_a_function_of_nowhere_goes_to_cloudpickle_and_says_so(tmp_path: Path) -
 def test_the_projects_own_classes_are_trusted_only_when_named(tmp_path: Path) -> None:
     made = kit(tmp_path)
     folder = made.save(made.estimator().fit(*made.side("train")))
-    assert modelfolder.serialization(folder) == "skops"
+    assert signature.serialization(folder) == "skops"
     assert modelfolder.load(folder, (made.module,)).kind == "good"
     with pytest.raises(ArtifactError, match=rf"types that are not allowed: {made.module}\.Odd"):
         modelfolder.load(folder)

@@ -16,6 +16,7 @@ from assay.errors import ArtifactError
 from assay.models import modelfolder
 from assay.serving.app import make_app
 from assay.serving.limits import MAX_BYTES, MAX_ROWS
+from assay.serving.estimator import Estimator
 from assay.serving.model import load
 from assay.serving.server_process import serving
 
@@ -248,6 +249,7 @@ def test_a_model_that_cannot_predict_its_samples_is_not_served(slow_bundle: Path
 
 def test_a_model_that_forgets_rows_is_caught(slow_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served = load(slow_bundle)
-    monkeypatch.setattr(served.model, "predict", lambda x: x["x"].to_numpy()[1:])
+    assert isinstance(served.predictor, Estimator)
+    monkeypatch.setattr(served.predictor.model, "predict", lambda x: x["x"].to_numpy()[1:])
     with pytest.raises(ValueError, match="1 predictions for 2 rows"):
-        served.predict([{"x": 0.0}, {"x": 0.1}])
+        served.predictor.predict([{"x": 0.0}, {"x": 0.1}])

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from assay import artifacts
 from assay.errors import ArtifactError, ProjectError
-from assay.models import dataset, learning, modelfolder
+from assay.models import dataset, learning, modelfolder, signature
 from assay.stages import train
 from assay.training.fitting import Recipe
 
@@ -95,7 +95,7 @@ def test_it_writes_model_and_training(tmp_path: Path) -> None:
     assert 0.8 < report["metrics"]["train_accuracy"] < 1
     assert report["serialization"] == "skops"
     assert outcome.summary["metrics"] == report["metrics"]
-    assert list(modelfolder.columns(model)) == ["a", "n", "sex", "job"]
+    assert list(signature.columns(model)) == ["a", "n", "sex", "job"]
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from assay.models import modelfolder
+from assay.models import signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def notes(found: Findings, observed: Mapping[str, Observed], least: int) -> list
     small = [f"{g.column}={g.group}" for g in found.groups if g.rows < least]
     if small:
         told.append(f"Too few rows to judge: {', '.join(small)}.")
-    if modelfolder.serialization(subject.folder) != "skops":
+    if signature.serialization(subject.folder) != "skops":
         told.append("The model file is cloudpickle: whoever loads it runs any code that is in it.")
     return told
 

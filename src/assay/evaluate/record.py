@@ -28,7 +28,12 @@ _SAMPLES = 500
 
 
 def write(
-    found: Findings, gates: Sequence[GateResult], observed: Mapping[str, Observed], folder: Path, config: Config
+    found: Findings,
+    gates: Sequence[GateResult],
+    observed: Mapping[str, Observed],
+    onnx: Mapping[str, str | None],
+    folder: Path,
+    config: Config,
 ) -> None:
     """Write evaluation.json, samples.json and the model card: the same bytes for the same findings.
 
@@ -36,13 +41,14 @@ def write(
         found: What was found out.
         gates: Verdicts, without anything that differs from run to run.
         observed: What the gates were held against, how much worse the holdout is among it.
+        onnx: `digest` of the exported model, and `why` there is none.
         folder: The artifact `evaluation`; its plots must be there.
         config: `[tool.assay]` as model-validate sees it.
     """
     digest = artifacts.digest(found.subject.folder)
     waived = {gate.gate for gate in gates if gate.status == Verdict.WAIVED}
     waivers = [asdict(waiver) for waiver in config.waivers if waiver.gate in waived]
-    write_json(folder / "evaluation.json", _evaluation(found, gates, digest) | {"waivers": waivers})
+    write_json(folder / "evaluation.json", _evaluation(found, gates, digest) | {"waivers": waivers, "onnx": dict(onnx)})
     write_json(folder / "samples.json", _samples(found.subject, found.measured))
     stood_out = notes(found, observed, config.evaluation.min_group_rows)
     _card(found, gates, digest, stood_out, config).write(folder)

@@ -21,7 +21,7 @@ import yaml
 
 from assay import artifacts
 from assay.errors import ArtifactError
-from assay.models import rows
+from assay.models import rows, signature
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_MLMODEL = "MLmodel"
-_DTYPES = "dtypes.json"
 _EXAMPLE_ROWS = 5
 _PACKAGES = ("mlflow", "numpy", "pandas", "scikit-learn")
 _LIBRARIES = ("xgboost", "lightgbm", "catboost", "torch")
@@ -63,7 +61,7 @@ def save(
         if reason:
             _write_cloudpickle(model, folder, example, predictions)
     columns = {"columns": rows.describe(example)}
-    (folder / _DTYPES).write_text(json.dumps(columns, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / signature.DTYPES).write_text(json.dumps(columns, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _settle(folder)
     return reason
 
@@ -93,7 +91,7 @@ def _write_cloudpickle(model: object, folder: Path, example: pd.DataFrame, predi
     except Exception as error:
         raise ArtifactError(f"the model cannot be written: {type(error).__name__}: {error}") from error
     if "torch" in sys.modules:
-        _repickle(model, folder / _metadata(folder)["flavors"]["sklearn"]["pickled_model"])
+        _repickle(model, folder / signature.metadata(folder)["flavors"]["sklearn"]["pickled_model"])
 
 
 def _repickle(model: object, path: Path) -> None:
@@ -162,12 +160,12 @@ def _settle(folder: Path) -> None:
     # what MLflow fills with clocks, random numbers and the tools of this machine
     python = {"python": platform.python_version(), "build_dependencies": ["pip", "setuptools", "wheel"]}
     _write_yaml(folder / "python_env.yaml", python | {"dependencies": ["-r requirements.txt"]})
-    meta = _metadata(folder) | {"model_uuid": "", "utc_time_created": "1970-01-01 00:00:00.000000"}
-    others = [path for path in artifacts.files_below(folder) if path.name != _MLMODEL]
+    meta = signature.metadata(folder) | {"model_uuid": "", "utc_time_created": "1970-01-01 00:00:00.000000"}
+    others = [path for path in artifacts.files_below(folder) if path.name != signature.MLMODEL]
     meta["model_size_bytes"] = sum(path.stat().st_size for path in others)
     content = [artifacts.file_digest(path) for path in others]
     meta["model_uuid"] = hashlib.sha256(json.dumps([meta, content], sort_keys=True).encode()).hexdigest()[:32]
-    _write_yaml(folder / _MLMODEL, meta)
+    _write_yaml(folder / signature.MLMODEL, meta)
 
 
 def _write_yaml(path: Path, data: object) -> None:
@@ -184,11 +182,11 @@ def load(folder: Path, packages: Collection[str] = ()) -> Any:  # noqa: ANN401 -
     Raises:
         ArtifactError: The folder is missing or damaged, or the model holds a type that is not allowed.
     """
-    flavor = _flavor(folder)
+    flavor = signature.flavor(folder)
     path = folder / str(flavor.get("pickled_model", ""))
     if not path.is_file():
         raise ArtifactError("the model folder holds no model file", where=str(path))
-    if serialization(folder) == "skops":
+    if signature.serialization(folder) == "skops":
         from assay.models import skopsfile
 
         return skopsfile.load(path, packages)
@@ -199,56 +197,10 @@ def load(folder: Path, packages: Collection[str] = ()) -> Any:  # noqa: ANN401 -
         raise ArtifactError(f"the model cannot be loaded: {type(error).__name__}: {error}", where=str(path)) from error
 
 
-def serialization(folder: Path) -> str:
-    """`skops`, which loads only types that are allowed, or `cloudpickle`, which runs any code that is in the file."""
-    return str(_flavor(folder).get("serialization_format", "cloudpickle"))
-
-
-def signature_columns(folder: Path) -> dict[str, str]:
-    """MLflow's type of each input column: `long`, `double`, `string`, `boolean`, `datetime`."""
-    try:
-        inputs = json.loads((_metadata(folder).get("signature") or {}).get("inputs") or "[]")
-        return {str(column["name"]): str(column["type"]) for column in inputs if "name" in column}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtifactError(f"the signature is damaged: {error}", where=str(folder / _MLMODEL)) from None
-
-
-def columns(folder: Path) -> dict[str, rows.Column]:
-    """What dtypes the model was trained with, for `coerce`; from the signature where the folder tells no more."""
-    path = folder / _DTYPES
-    if not path.exists():
-        return {name: {"dtype": rows.MLFLOW.get(kind, kind)} for name, kind in signature_columns(folder).items()}
-    try:
-        found: dict[str, rows.Column] = json.loads(path.read_text(encoding="utf-8"))["columns"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"the dtypes are damaged: {error}", where=str(path)) from None
-    return found
-
-
-def coerce(frame: pd.DataFrame, source: Path | Mapping[str, rows.Column | str]) -> pd.DataFrame:
+def coerce(frame: pd.DataFrame, source: Path | Mapping[str, signature.Column | str]) -> pd.DataFrame:
     """`rows.coerce` to the columns of a model folder, or to columns that were read before.
 
     Raises:
         ArtifactError: Columns are missing or values do not fit; names every such column.
     """
-    return rows.coerce(frame, columns(source) if isinstance(source, Path) else source)
-
-
-def _flavor(folder: Path) -> dict[str, Any]:
-    flavors = _metadata(folder).get("flavors")
-    flavor = flavors.get("sklearn") if isinstance(flavors, dict) else None
-    if not isinstance(flavor, dict):
-        raise ArtifactError("the model has no flavor sklearn", where=str(folder / _MLMODEL))
-    return flavor
-
-
-def _metadata(folder: Path) -> dict[str, Any]:
-    path = folder / _MLMODEL
-    try:
-        meta = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = "there is no model folder" if isinstance(error, FileNotFoundError) else f"MLmodel is damaged: {error}"
-        raise ArtifactError(reason, where=str(path)) from None
-    if not isinstance(meta, dict):
-        raise ArtifactError("MLmodel is damaged: it holds no table", where=str(path))
-    return meta
+    return rows.coerce(frame, signature.columns(source) if isinstance(source, Path) else source)

@@ -10,20 +10,12 @@ import pandas as pd
 from pandas.api import types
 
 from assay.errors import ArtifactError
+from assay.models.signature import PANDAS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Column = dict[str, Any]
-MLFLOW = {
-    "long": "int64",
-    "integer": "int32",
-    "double": "float64",
-    "float": "float32",
-    "boolean": "bool",
-    "string": "str",
-    "datetime": "datetime64[ns]",
-}
+    from assay.models.signature import Column
 
 
 def describe(frame: pd.DataFrame) -> dict[str, Column]:
@@ -73,7 +65,7 @@ def coerce(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> pd.DataF
 
 def _cast(values: pd.Series, column: Column | str) -> pd.Series:
     if isinstance(column, str):
-        column = {"dtype": MLFLOW.get(column, column)}
+        column = {"dtype": PANDAS.get(column, column)}
     dtype = str(column["dtype"])
     if dtype == "category":
         return _categories(values, column)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from assay.artifacts import digest
 from assay.errors import ArtifactError
+from assay.models.signature import EXPORTED
 from assay.reports import write_json
+from assay.serving.bundle import exported_digest, write_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,7 +142,9 @@ def make_stable_bundle(context: Context) -> Path | None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
         # links point outside the folder, where an image build cannot follow them
-        shutil.copytree(stable_bundle(release, Path(scratch, "stable")), folder, dirs_exist_ok=True)
+        made = stable_bundle(release, Path(scratch, "stable"))
+        write_packages(context, made, onnx=(made / EXPORTED).exists())
+        shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder
 
 
@@ -168,8 +172,11 @@ def stable_bundle(release: Release, folder: Path) -> Path:
         if not (release.champion / name).exists():
             raise ArtifactError(f"{name} is missing", where=str(release.champion), next="assay run --fresh")
         (folder / name).symlink_to((release.champion / name).resolve())
-    about = _read(release.bundle / "bundle.json")
+    about = _read(release.bundle / "bundle.json") | {"onnx": exported_digest(release.champion)}
     (folder / "bundle.json").unlink()
+    (folder / EXPORTED).unlink(missing_ok=True)
+    if about["onnx"]:
+        (folder / EXPORTED).symlink_to((release.champion / EXPORTED).resolve())
     write_json(folder / "bundle.json", about | {"version": release.previous, "model_digest": found})
     return folder
 

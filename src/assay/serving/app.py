@@ -52,8 +52,8 @@ def make_app(bundle: Path, log: LogSettings | None = None, seconds: float = PRED
     served = load(bundle)
     journal = PredictionLog(log) if log else None
     meter = Meter(served, journal)
-    kind = served.frames.kind if served.rows_are_independent else None
-    batcher = Batcher(served.predict, kind, meter.batch.observe)
+    kind = served.predictor.kind if served.rows_are_independent else None
+    batcher = Batcher(served.predictor.predict, kind, meter.batch.observe)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

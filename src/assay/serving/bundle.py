@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from assay import artifacts
 from assay.environment import PACKAGE, toolkit_file
 from assay.errors import ArtifactError, ConfigError
-from assay.models import modelfolder
-from assay.reports import write_json
+from assay.models import signature
+from assay.reports import read_json, write_json
 from assay.supply import signing
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ TOOLKIT = (
     "models/modelfolder.py",
     "models/pyfunc.py",
     "models/rows.py",
+    "models/signature.py",
     "models/skopsfile.py",
     "reports.py",
     "serving",
 )
+_OWN = "project-requirements.txt"
 _IGNORED = shutil.ignore_patterns("bundle.py", "server_process.py", "__pycache__", "*.pyc", "*.egg-info", ".*")
 
 
@@ -42,8 +44,8 @@ def make_bundle(context: Context) -> Path:
     """Write the bundle of the model that was registered.
 
     Returns:
-        The folder: Dockerfile, requirements, model/, model.sig where there is a signature, samples.json, profile.json,
-        bundle.json, project/, assay/.
+        The folder: Dockerfile, requirements, model/, model.onnx where there is an export, model.sig where there is a
+        signature, samples.json, profile.json, bundle.json, project/, assay/.
 
     Raises:
         ArtifactError: The model is not the one that was registered, or is not signed as the project asks.
@@ -57,6 +59,7 @@ def make_bundle(context: Context) -> Path:
     _copy_inputs(context, folder)
     _sign(context, registration.get("signature"), folder)
     _copy_project(context, folder)
+    write_packages(context, folder, onnx=about["onnx"] is not None)
     for name in TOOLKIT:
         _copy(PACKAGE / name, folder / "assay" / name)
     with (folder / "Dockerfile").open("a", encoding="utf-8") as file:
@@ -87,9 +90,33 @@ def _about(context: Context, registration: dict[str, Any]) -> dict[str, Any]:
         "commit": registration.get("commit", ""),
         "task": context.config.data.task,
         "positive": context.config.data.positive,
-        "columns": modelfolder.signature_columns(model),
+        "columns": signature.types(model),
         "licence": context.config.card.licence,
+        "onnx": exported_digest(context.input("evaluation")),
     }
+
+
+def exported_digest(evaluation: Path) -> str | None:
+    """Digest of the exported model that lies beside an evaluation.json; None where there is none.
+
+    Raises:
+        ArtifactError: It is not the one that was compared with the model.
+    """
+    about: dict[str, str | None] = read_json(evaluation / "evaluation.json").get("onnx", {})
+    file, wanted = evaluation / signature.EXPORTED, about.get("digest")
+    if wanted and (not file.is_file() or artifacts.file_digest(file) != wanted):
+        then = "run model-validate again"
+        raise ArtifactError("the exported model is not the one that was validated", where=str(file), next=then)
+    return wanted
+
+
+def write_packages(context: Context, folder: Path, *, onnx: bool) -> None:
+    """Write to a bundle what its image installs: less, and nothing of the project's, where ONNX Runtime serves."""
+    for name in ("requirements.lock", _OWN):
+        (folder / name).unlink(missing_ok=True)
+    _copy(toolkit_file(f"requirements/{'serve-onnx' if onnx else 'serve'}.lock"), folder / "requirements.lock")
+    if context.config.requirements and not onnx:
+        _copy_requirements(context.project / context.config.requirements, folder)
 
 
 def _labels(about: dict[str, Any]) -> str:
@@ -112,20 +139,19 @@ def _labels(about: dict[str, Any]) -> str:
 def _copy_inputs(context: Context, folder: Path) -> None:
     _copy(context.input("model"), folder / "model")
     _copy(context.input("evaluation") / "samples.json", folder / "samples.json")
+    if exported_digest(context.input("evaluation")):
+        _copy(context.input("evaluation") / signature.EXPORTED, folder / signature.EXPORTED)
     _copy(context.input("data-report") / "profile.json", folder / "profile.json")
 
 
 def _copy_project(context: Context, folder: Path) -> None:
     own = context.project / "Dockerfile"
     _copy(own if own.exists() else toolkit_file("Dockerfile"), folder / "Dockerfile")
-    _copy(toolkit_file("requirements/serve.lock"), folder / "requirements.lock")
     (folder / "project" / "src").mkdir(parents=True)
     for path in sorted((context.project / "src").glob("*")):
         # the toolkit's own repository holds a project too
         if path.name not in {"assay", "__pycache__"} and not path.name.endswith(".egg-info"):
             _copy(path, folder / "project" / "src" / path.name)
-    if context.config.requirements:
-        _copy_requirements(context.project / context.config.requirements, folder)
 
 
 def _copy_requirements(file: Path, folder: Path) -> None:
@@ -135,7 +161,7 @@ def _copy_requirements(file: Path, folder: Path) -> None:
             where=f'pyproject.toml tool.assay.requirements = "{file.name}"',
             next=f"make {file}",
         )
-    _copy(file, folder / "project-requirements.txt")
+    _copy(file, folder / _OWN)
 
 
 def _copy(source: Path, target: Path) -> None:

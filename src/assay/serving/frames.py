@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from assay.models import rows
+from assay.serving.arrays import FLOATS, INTEGERS, floats, integers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from assay.models.signature import Column
 
 _Values = list[Any]
 _ROOMY = ("category", "float", "datetime")
@@ -20,8 +23,8 @@ _ROOMY = ("category", "float", "datetime")
 class Frames:
     """Makes frames with fixed columns and dtypes; what it makes equals what `rows.coerce` makes."""
 
-    def __init__(self, columns: Mapping[str, rows.Column]) -> None:
-        """Prepare for `columns`, as `modelfolder.columns` gives them."""
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        """Prepare for `columns`, as `signature.columns` gives them."""
         self._builders = {name: _builder(name, column) for name, column in columns.items()}
         # a missing value changes no dtype where there is room for it
         self._wavering = [name for name, column in columns.items() if not str(column["dtype"]).startswith(_ROOMY)]
@@ -44,15 +47,15 @@ class Frames:
         return pd.DataFrame(data, copy=False)
 
 
-def _builder(name: str, column: rows.Column) -> Callable[[_Values], Any]:
+def _builder(name: str, column: Column) -> Callable[[_Values], Any]:
     dtype = str(column["dtype"])
     if dtype == "category":
         categories = pd.CategoricalDtype(pd.Index(column["categories"], dtype=column["of"]), column["ordered"])
         return partial(_categories, categories, {value: code for code, value in enumerate(column["categories"])})
-    if dtype in {"float32", "float64"}:
-        return partial(_floats, np.dtype(dtype))
-    if dtype in {"int8", "int16", "int32", "int64"}:
-        return partial(_integers, np.dtype(dtype))
+    if dtype in FLOATS:
+        return partial(floats, np.dtype(dtype))
+    if dtype in INTEGERS:
+        return partial(integers, np.dtype(dtype))
     if dtype == "bool":
         return _booleans
     return partial(_others, name, column)
@@ -63,18 +66,9 @@ def _categories(dtype: pd.CategoricalDtype, codes: Mapping[Any, int], values: _V
     return pd.Categorical.from_codes(found, dtype=dtype, validate=False)
 
 
-def _floats(dtype: np.dtype[Any], values: _Values) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], dtype=dtype)
-
-
-def _integers(dtype: np.dtype[Any], values: _Values) -> np.ndarray:
-    # a missing integer makes its column float, as pandas does when it reads a file
-    return _floats(np.dtype("float64"), values) if None in values else np.array(values, dtype=dtype)
-
-
 def _booleans(values: _Values) -> np.ndarray:
     return np.array(values, dtype=object if None in values else bool)
 
 
-def _others(name: str, column: rows.Column, values: _Values) -> pd.Series:
+def _others(name: str, column: Column, values: _Values) -> pd.Series:
     return rows.coerce(pd.DataFrame({name: values}), {name: column})[name]

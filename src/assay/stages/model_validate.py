@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay import artifacts
 from assay.callables import add_to_path, packages, user_code
 from assay.context import Context, Outcome
 from assay.evaluate import champion, fairness, footprint, latency, modeltests, overfit, plots, skill, slices
 from assay.evaluate.findings import Findings, Subject, find
 from assay.evaluate.metrics import Task, labels_of
 from assay.evaluate.record import write
+from assay.export.exporting import export
 from assay.gates import GateResult, Observed
-from assay.models import dataset, modelfolder, rows
+from assay.models import dataset, modelfolder, rows, signature
 from assay.reports import read_json
 
 if TYPE_CHECKING:
@@ -40,11 +42,12 @@ def run(context: Context) -> Outcome:
     _plot(context, found)
     observed["model.tests"], output = modeltests.collect(tests)
     print(output, end="\n" if output else "")
+    exported = _export(context, found)
     # the clock runs last, when nothing of ours competes with the model
     timed = _timed(context, subject) if found.measured.metrics else {}
     observed |= latency.observe(timed)
     gates = tuple(_steady(gate) for gate in context.judge(observed))
-    write(found, gates, observed, context.output("evaluation"), context.config)
+    write(found, gates, observed, exported, context.output("evaluation"), context.config)
     message = _message(found)
     print(message)
     return Outcome(observed=observed, message=message, summary=_summary(found, timed))
@@ -121,6 +124,20 @@ def _plot(context: Context, found: Findings) -> None:
     plots.plot(np.asarray(subject.y), found.measured.answers, subject.task, folder)
     plots.slices(found.slices, found.measured.metrics, context.config.evaluation.min_slice_rows, folder)
     plots.importance(found.importance, "accuracy" if subject.task.labels else "R squared", folder)
+
+
+def _export(context: Context, found: Findings) -> dict[str, str | None]:
+    """Write model.onnx beside the evaluation, where ONNX Runtime may serve it; its digest, and why there is none."""
+    subject, file = found.subject, context.output("evaluation") / signature.EXPORTED
+    if not found.measured.metrics or not context.config.serving.onnx:
+        return {"digest": None, "why": found.measured.answers.why_unusable or "onnx = false in [tool.assay.serving]"}
+    exported = export(subject.model, signature.columns(subject.folder), subject.x)
+    if exported.model is None:
+        print(f"no export for ONNX Runtime: {exported.why}")
+        return {"digest": None, "why": exported.why}
+    file.write_bytes(exported.model)
+    print(f"exported for ONNX Runtime: the same predictions for all {len(subject.rows)} rows")
+    return {"digest": artifacts.file_digest(file), "why": ""}
 
 
 def _timed(context: Context, subject: Subject) -> dict[str, latency.Latency]:

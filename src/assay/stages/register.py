@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay import artifacts
 from assay.context import Context, Outcome
 from assay.errors import ArtifactError, GateFailed
+from assay.models.signature import EXPORTED
 from assay.reports import read_json, write_json
 from assay.supply import signing
 from assay.tracking.entities import Dataset
@@ -142,6 +143,7 @@ def _artifacts(context: Context) -> dict[str, Path]:
         "profile.json": context.input("data-report") / "profile.json",
         "evaluation.json": evaluation / "evaluation.json",
         "samples.json": evaluation / "samples.json",
+        EXPORTED: evaluation / EXPORTED,
         "model_card.md": evaluation / "model_card.md",
         "model_card.html": evaluation / "model_card.html",
         "training.json": training / "training.json",

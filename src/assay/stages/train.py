@@ -14,7 +14,7 @@ from assay.environment import toolkit_file
 from assay.errors import ArtifactError, ProjectError
 from assay.evaluate.contract import broken
 from assay.evaluate.metrics import Task, labels_of
-from assay.models import dataset, learning, modelfolder
+from assay.models import dataset, learning, modelfolder, signature
 from assay.reports import write_json
 from assay.tracking import live as tracking
 from assay.training.choosing import Chosen, choose, metric_of, source_digest
@@ -120,7 +120,7 @@ def _written(context: Context, rows: Dataset, model: Any, chosen: Chosen) -> dic
         "seed": context.config.training.seed,
         "model_digest": artifacts.digest(folder),
         "estimator": learning.name_of(model),
-        "serialization": modelfolder.serialization(folder),
+        "serialization": signature.serialization(folder),
         "probabilities": hasattr(model, "predict_proba"),
         **({"curves": curves} if curves else {}),
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ArtifactError, ServiceError
+from assay.models.signature import EXPORTED
 from assay.tracking.entities import COMMIT, DIGEST, tagged
 from assay.tracking.runs import check, find, started
 from assay.tracking.store import connect, embedded, locked, prepare, service, store_of, without_password
@@ -64,7 +65,7 @@ class Registry:
             return _version(client.get_model_version(name, str(number))) if number else None
 
     def fetch(self, version: Version, folder: Path) -> None:
-        """Write the version's model/, profile.json, evaluation.json and samples.json to `folder`.
+        """Write the version's `FETCHED` to `folder`, and its exported model where it has one.
 
         Raises:
             ArtifactError: One of them is missing, or the model is not what was registered.
@@ -75,7 +76,8 @@ class Registry:
         where = f"{version.name} version {version.version} in {without_password(self._store)}"
         with self._client() as client:
             kept = self._local(version.run_id)
-            for path in FETCHED:
+            exported = [EXPORTED] if self._has(client, version, EXPORTED) else []
+            for path in (*FETCHED, *exported):
                 if kept is None:
                     client.download_artifacts(version.run_id, path, str(folder))
                 elif (kept / path).exists():
@@ -88,10 +90,10 @@ class Registry:
     def read(self, version: Version, name: str) -> str | None:
         """The text of the file `name` that is kept with `version`; None where there is no such file."""
         with self._client() as client, tempfile.TemporaryDirectory() as folder:
-            kept = self._local(version.run_id)
-            if kept is None and name in {found.path for found in client.list_artifacts(version.run_id)}:
-                kept = Path(client.download_artifacts(version.run_id, name, folder)).parent
-            return (kept / name).read_text(encoding="utf-8") if kept and (kept / name).exists() else None
+            if not self._has(client, version, name):
+                return None
+            kept = self._local(version.run_id) or Path(client.download_artifacts(version.run_id, name, folder)).parent
+            return (kept / name).read_text(encoding="utf-8")
 
     def keep(self, version: Version, name: str, text: str) -> None:
         """Keep `text` as the file `name` with `version`, in place of one that may be there."""
@@ -196,6 +198,12 @@ class Registry:
                 files=candidate.artifacts,
             )
         return run
+
+    def _has(self, client: MlflowClient, version: Version, name: str) -> bool:
+        kept = self._local(version.run_id)
+        if kept:
+            return (kept / name).exists()
+        return name in {found.path for found in client.list_artifacts(version.run_id)}
 
     def _local(self, run_id: str) -> Path | None:
         file = embedded(self._store)
