@@ -251,7 +251,7 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """`[tool.assay.serving]`."""
+    """`[tool.assay.serving]`: what runs in the model's image."""
 
     onnx: bool = key("ONNX Runtime serves, where the exported model gives the same predictions", default=True)
 

@@ -30,6 +30,24 @@ def bundle(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def exported_inputs(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the model's export."""
+    return small.export_into(shutil.copytree(inputs, tmp_path_factory.mktemp("exported") / "in"))
+
+
+@pytest.fixture(scope="session")
+def exported_bundle(exported_inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of that classifier for ONNX Runtime; not to be changed."""
+    return small.bundle_of(exported_inputs, tmp_path_factory.mktemp("exported_bundle"))
+
+
+@pytest.fixture(scope="module", params=["its own library", "ONNX Runtime"])
+def either_bundle(request: pytest.FixtureRequest, bundle: Path, exported_bundle: Path) -> Path:
+    """One after the other: whatever serves, a client sees the same."""
+    return exported_bundle if request.param == "ONNX Runtime" else bundle
+
+
+@pytest.fixture(scope="session")
 def slow_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a regressor of the project's own, which takes its time and raises for x = 13."""
     root = tmp_path_factory.mktemp("slow")

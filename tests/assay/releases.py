@@ -51,6 +51,7 @@ def _model(folder: Path, text: str) -> str:
     (folder / "model").mkdir(parents=True)
     (folder / "model" / "MLmodel").write_text(text, encoding="utf-8")
     write_json(folder / "profile.json", {"of": text})
+    write_json(folder / "evaluation.json", {"metrics": {}})
     records = [[x, "a" if x % 2 else None] for x in (-3, -2, -1, 1, 2, 3, 4, 5)]
     write_json(folder / "samples.json", {"columns": ["x", "kind"], "records": records, "predictions": []})
     return digest(folder / "model")

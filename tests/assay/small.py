@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from assay import artifacts
-from assay.models import modelfolder, rows
+from assay.export.exporting import export
+from assay.models import modelfolder, rows, signature
 from assay.reports import write_json
 from assay.serving.bundle import make_bundle
 from assay.single import stage_context
@@ -101,6 +102,17 @@ def write_inputs(folder: Path, model: Any, x: pd.DataFrame, packages: Collection
     registration = {"name": "tiny", "version": 3, "model_digest": model_digest, "alias": "staging"}
     _write(folder / "registration.json", registration)
     return folder
+
+
+def export_into(inputs: Path, content: bytes | None = None) -> Path:
+    """Have model-validate's export of the model, or `content` in place of it, among the artifacts."""
+    columns = signature.columns(inputs / "model")
+    written = content or export(modelfolder.load(inputs / "model"), columns, frame(120)).model
+    assert written
+    file = inputs / "evaluation" / signature.EXPORTED
+    file.write_bytes(written)
+    change(file.with_name("evaluation.json"), onnx={"digest": artifacts.file_digest(file), "why": ""})
+    return inputs
 
 
 def bundle_of(inputs: Path, root: Path, project_: Path | None = None) -> Path:

@@ -41,7 +41,7 @@ def test_all_errors_at_once_whole_text(tmp_path: Path) -> None:
           allowed: "package.module:function"
         2. unknown key "metrcis"
           where:   pyproject.toml:5 tool.assay.metrcis
-          allowed: name, load, model, train, metrics, requirements, code, data, params, training, search, evaluation, card, gates, signing, deploy, monitor, resources, triggers, waivers
+          allowed: name, load, model, train, metrics, requirements, code, data, params, training, search, evaluation, card, gates, serving, signing, deploy, monitor, resources, triggers, waivers
           next:    did you mean "metrics"?
         3. "target" is missing
           where:   pyproject.toml:7 tool.assay.data.target

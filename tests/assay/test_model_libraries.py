@@ -193,7 +193,8 @@ def bundle(ran: Ran, outputs: Path) -> Path:
 @only("python_model")
 def test_the_image_holds_what_its_model_needs(ran: Ran, tmp_path: Path) -> None:
     folder = bundle(ran, tmp_path)
-    program = "from pathlib import Path; from assay.serving.model import load; print(type(load(Path()).model).__name__)"
+    asks = "print(type(load(Path()).predictor.model).__name__)"
+    program = f"from pathlib import Path; from assay.serving.model import load; {asks}"
     environment = os.environ | {"PYTHONPATH": str(folder)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, check=False

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from modelkit import kit, rows
+from modelkit import Kit, kit, rows
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
-from validatekit import judgeable, validated
+from validatekit import LIMITS, judgeable, validated
 
 from assay import artifacts
 from assay.errors import ArtifactError, ProjectError
 from assay.gates import Limit, Verdict
+from assay.models.signature import EXPORTED
 from assay.pipeline import GRAPH
 from assay.stages import model_validate
 
@@ -49,6 +51,36 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_clock_says(tmp_path: P
     gates = json.loads((tmp_path / "one" / "evaluation" / "evaluation.json").read_text())["gates"]
     (timed,) = [gate for gate in gates if gate["gate"] == "model.latency_ms.p95"]
     assert (timed["observed"], timed["status"]) == (None, "pass")
+
+
+def _numbers(made: Kit) -> Path:
+    steps = ColumnTransformer([("numbers", SimpleImputer(), ["a", "n"])])
+    made.save(make_pipeline(steps, DecisionTreeClassifier(random_state=0, max_depth=3)).fit(*made.side("train")))
+    return made.root / "out" / "evaluation" / EXPORTED
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_model_that_can_be_exported_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = judgeable(tmp_path)
+    file = _numbers(made)
+    evaluation = validated(made)[1]
+    assert evaluation["onnx"] == {"digest": artifacts.file_digest(file), "why": ""}
+    assert "exported for ONNX Runtime: the same predictions for all 100 rows" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_nothing_is_exported_where_that_is_not_wanted(tmp_path: Path) -> None:
+    made = judgeable(tmp_path, rest=f"{LIMITS}\n[tool.assay.serving]\nonnx = false\n")
+    file = _numbers(made)
+    assert validated(made)[1]["onnx"] == {"digest": None, "why": "onnx = false in [tool.assay.serving]"}
+    assert not file.exists()
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_a_model_of_the_projects_own_is_served_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = judgeable(tmp_path)
+    assert validated(made)[1]["onnx"] == {"digest": None, "why": "Odd cannot be exported"}
+    assert "no export for ONNX Runtime: Odd cannot be exported" in capsys.readouterr().out
 
 
 def by_heart(root: Path, frame: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import pytest
 
 from assay import artifacts
 from assay.errors import ArtifactError, ServiceError
+from assay.models.signature import EXPORTED
 from assay.tracking import registry
 from assay.tracking.registry import Candidate, Registry, Version
 from assay.tracking.store import store_of, without_password
@@ -75,6 +77,14 @@ def test_a_version_comes_back_as_it_went_in(ours: Registry, tmp_path: Path) -> N
     assert artifacts.digest(tmp_path / "out" / "model") == candidate.model_digest
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(registry.FETCHED)
     assert json.loads((tmp_path / "out" / "profile.json").read_text()) == {"of": "one"}
+
+
+def test_an_export_comes_back_with_its_version(ours: Registry, tmp_path: Path) -> None:
+    candidate = _candidate(tmp_path)
+    (tmp_path / EXPORTED).write_bytes(b"a graph")
+    candidate = replace(candidate, artifacts={**candidate.artifacts, EXPORTED: tmp_path / EXPORTED})
+    ours.fetch(ours.register(candidate), tmp_path / "out")
+    assert (tmp_path / "out" / EXPORTED).read_bytes() == b"a graph"
 
 
 def test_the_run_tells_where_the_version_came_from(ours: Registry, tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from releases import change, read, release_context, serves_nothing, serves_the_candidate
 
-from assay.artifacts import digest
+from assay.artifacts import digest, file_digest
+from assay.environment import toolkit_file
 from assay.errors import ArtifactError
-from assay.rollout.release import read_release, stable_bundle
+from assay.models.signature import EXPORTED
+from assay.rollout.release import make_stable_bundle, read_release, stable_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +89,33 @@ def test_the_stable_bundle_is_the_candidates_with_the_champions_model(context: C
     # the input is shared with other stages and stays as it is
     assert read(release.bundle / "bundle.json")["version"] == 2
     assert read(release.bundle / "profile.json") == {"of": "new"}
+
+
+def test_a_champion_with_an_export_is_asked_through_it(context: Context, tmp_path: Path) -> None:
+    champion = context.inputs / "champion"
+    (champion / EXPORTED).write_bytes(b"a graph")
+    change(champion / "evaluation.json", onnx={"digest": file_digest(champion / EXPORTED), "why": ""})
+    release = read_release(context)
+    made = stable_bundle(release, tmp_path / "stable")
+    assert (made / EXPORTED).read_bytes() == b"a graph"
+    assert read(made / "bundle.json")["onnx"] == file_digest(champion / EXPORTED)
+    (champion / EXPORTED).write_bytes(b"another")
+    with pytest.raises(ArtifactError, match="not the one that was validated"):
+        stable_bundle(release, tmp_path / "stable")
+
+
+def test_a_champion_without_one_is_not_asked_through_the_candidates(context: Context, tmp_path: Path) -> None:
+    (context.inputs / "bundle" / EXPORTED).write_bytes(b"a graph")
+    (context.inputs / "bundle" / "requirements.lock").write_text("onnxruntime")
+    change(context.inputs / "bundle" / "bundle.json", onnx=file_digest(context.inputs / "bundle" / EXPORTED))
+    made = stable_bundle(read_release(context), tmp_path / "stable")
+    assert not (made / EXPORTED).exists()
+    assert read(made / "bundle.json")["onnx"] is None
+    image = make_stable_bundle(context)
+    assert image
+    # its image needs what the candidate's does not
+    assert (image / "requirements.lock").read_text() == toolkit_file("requirements/serve.lock").read_text()
+    assert (context.inputs / "bundle" / "requirements.lock").read_text() == "onnxruntime"
 
 
 def test_a_damaged_champion_is_not_compared_with(context: Context, tmp_path: Path) -> None:

@@ -9,14 +9,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 import pytest
 import small
 
 from assay.errors import ArtifactError
 from assay.models import modelfolder
 from assay.serving.app import make_app
-from assay.serving.limits import MAX_BYTES, MAX_ROWS
 from assay.serving.estimator import Estimator
+from assay.serving.limits import MAX_BYTES, MAX_ROWS
 from assay.serving.model import load
 from assay.serving.server_process import serving
 
@@ -28,13 +29,13 @@ OK = {"age": 30, "hours": 41.5, "pay-rate": 80.0, "job": "smith", "level": 2, "m
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("log")
+def log(either_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(f"log-{either_bundle.parents[1].name}")
 
 
 @pytest.fixture(scope="module")
-def client(bundle: Path, log: Path) -> Iterator[httpx.Client]:
-    with serving(bundle, log=log) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as made:
+def client(either_bundle: Path, log: Path) -> Iterator[httpx.Client]:
+    with serving(either_bundle, log=log) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as made:
         yield made
 
 
@@ -60,13 +61,21 @@ def test_says_what_it_is(client: httpx.Client, bundle: Path) -> None:
 def test_predicts_exactly_what_the_model_predicted(client: httpx.Client, bundle: Path) -> None:
     samples = _samples(bundle)
     answer = client.post("/predict", json={"records": _records(samples)}).json()
-    assert answer == {key: samples[key] for key in ("predictions", "probabilities")} | {"version": 3}
+    assert (answer["predictions"], answer["version"]) == (samples["predictions"], 3)
+    assert np.abs(np.array(answer["probabilities"]) - samples["probabilities"]).max() < 1e-12
+
+
+def test_the_models_own_library_predicts_the_same_bit_for_bit(bundle: Path) -> None:
+    samples = _samples(bundle)
+    answer = load(bundle).predictor.predict(_records(samples))
+    assert answer == {key: samples[key] for key in ("predictions", "probabilities")}
 
 
 def test_rows_one_by_one_are_predicted_like_many(client: httpx.Client, bundle: Path) -> None:
     samples = _samples(bundle)
-    single = [client.post("/predict", json={"records": [r]}).json()["probabilities"][0] for r in _records(samples)[:20]]
-    assert single == samples["probabilities"][:20]
+    records = _records(samples)[:20]
+    single = [client.post("/predict", json={"records": [record]}).json()["probabilities"][0] for record in records]
+    assert single == client.post("/predict", json={"records": records}).json()["probabilities"]
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ REQUESTS = {
 
 
 @pytest.fixture(scope="module")
-def url(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(bundle, log=tmp_path_factory.mktemp("log")) as found:
+def url(either_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(either_bundle, log=tmp_path_factory.mktemp("log")) as found:
         yield found
 
 

@@ -23,8 +23,8 @@ FRAME = pd.DataFrame([OK, OK | {"job": None, "pay-rate": None, "hours": 20.0, "a
 
 
 @pytest.fixture(scope="module")
-def url(bundle: Path) -> Iterator[str]:
-    with serving(bundle) as found:
+def url(either_bundle: Path) -> Iterator[str]:
+    with serving(either_bundle) as found:
         yield found
 
 

@@ -21,8 +21,8 @@ MODEL = "/v2/models/tiny"
 
 
 @pytest.fixture(scope="module")
-def url(bundle: Path) -> Iterator[str]:
-    with serving(bundle) as found:
+def url(either_bundle: Path) -> Iterator[str]:
+    with serving(either_bundle) as found:
         yield found
 
 
