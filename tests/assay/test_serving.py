@@ -48,13 +48,14 @@ def _records(samples: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(samples["columns"], row, strict=True)) for row in samples["records"]]
 
 
-def test_says_what_it_is(client: httpx.Client, bundle: Path) -> None:
-    about = json.loads((bundle / "bundle.json").read_text())
+def test_says_what_it_is(client: httpx.Client, either_bundle: Path) -> None:
+    about = json.loads((either_bundle / "bundle.json").read_text())
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
     found = client.get("/metadata").json()
     assert found == {key: about[key] for key in ("name", "version", "model_digest", "columns")} | {
-        "labels": ["poor", "rich"]
+        "labels": ["poor", "rich"],
+        "runtime": "onnxruntime" if about["onnx"] else "python",
     }
 
 

@@ -1,7 +1,8 @@
 """How large an environment that serves the example's model is: ours, MLflow's and BentoML's; the last line is JSON, MB.
 
 Each is what its own documentation installs to serve a scikit-learn model, into a folder of its own, for the Python that
-runs this. `assay_image` is ours as the Dockerfile leaves it: without the packages' own tests.
+runs this. `assay_onnx` is ours for a model that ONNX Runtime serves, as it does the example's; the names in `_image` are
+as the Dockerfile leaves them: without the packages' own tests.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 MODEL = ("scikit-learn", "pandas", "skops")
 WANTED = {
     "assay": ("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements" / "serve.lock")),
+    "assay_onnx": ("--no-deps", "--require-hashes", "-r", str(ROOT / "requirements" / "serve-onnx.lock")),
     "mlflow": ("mlflow", *MODEL),
     "bentoml": ("bentoml", *MODEL),
 }
@@ -46,7 +48,7 @@ def main() -> None:
     """Install, weigh and print."""
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as scratch:
         found = {name: megabytes(installed(Path(scratch, name), packages)) for name, packages in WANTED.items()}
-        found["assay_image"] = megabytes(without_tests(Path(scratch, "assay")))
+        found |= {f"{name}_image": megabytes(without_tests(Path(scratch, name))) for name in ("assay", "assay_onnx")}
         packages = {name: len(list(Path(scratch, name).glob("*.dist-info"))) for name in WANTED}
     print("packages:", packages, file=sys.stderr)
     print(json.dumps(found))

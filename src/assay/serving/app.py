@@ -104,6 +104,7 @@ def _add_state(app: FastAPI, served: Served, meter: Meter) -> None:
             "model_digest": served.model_digest,
             "columns": columns,
             "labels": served.labels,
+            "runtime": served.predictor.runtime,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from assay.errors import ArtifactError
 from assay.models import rows
@@ -30,10 +30,12 @@ class Estimator:
     Attributes:
         model: The estimator.
         frames: Makes frames of records.
+        runtime: What predicts, in one word.
     """
 
     model: Any
     frames: Frames
+    runtime: ClassVar[str] = "python"
 
     @property
     def is_classifier(self) -> bool:

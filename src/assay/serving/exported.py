@@ -26,7 +26,10 @@ class Exported:
 
     Attributes:
         is_classifier: It gives probabilities beside its predictions.
+        runtime: What predicts, in one word.
     """
+
+    runtime = "onnxruntime"
 
     def __init__(self, model: bytes, columns: Mapping[str, Column]) -> None:
         """Load `model`, whose inputs are the columns that `signature.columns` gives.

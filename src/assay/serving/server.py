@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from assay.errors import ConfigError
+from assay.models.signature import EXPORTED
 from assay.serving.app import make_app
 from assay.serving.handover import Turn
 from assay.serving.limits import GRACE_SECONDS, KEEP_ALIVE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
@@ -115,7 +116,8 @@ def _settled(bundle: Path, log: LogSettings | None, seconds: float) -> FastAPI:
     # what is loaded now stays: the collector's looks at it cost 0.3 s here, 0.4 s at the end, and pauses in between
     gc.disable()
     try:
-        _import_skops()
+        if not (bundle / EXPORTED).exists():
+            _import_skops()
         return make_app(bundle, log, seconds)
     finally:
         gc.freeze()

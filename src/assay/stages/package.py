@@ -66,9 +66,17 @@ def run(context: Context) -> Outcome:
     context.output("sbom").write_text(bill_of_materials(about, bundle, Path(root) if root else None), encoding="utf-8")
     return Outcome(
         observed=observed,
-        message=f"version {about['version']} bundled; {reference or ('image built' if built else _SKIPPED)}",
+        message=f"{_served(context, about)}; {reference or ('image built' if built else _SKIPPED)}",
         summary={"version": about["version"], "megabytes": sizes["size_mb"].value, "reference": reference},
     )
+
+
+def _served(context: Context, about: Mapping[str, Any]) -> str:
+    bundled = f"version {about['version']} bundled"
+    if about["onnx"]:
+        return f"{bundled} for ONNX Runtime"
+    why = _read(context.input("evaluation") / "evaluation.json").get("onnx", {}).get("why", "")
+    return f"{bundled} without ONNX Runtime{why and f' ({why})'}"
 
 
 def _sizes(bundle: Path) -> dict[str, Observed]:
