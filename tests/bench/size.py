@@ -1,8 +1,8 @@
 """How large an environment that serves the example's model is: ours, MLflow's and BentoML's; the last line is JSON, MB.
 
 Each is what its own documentation installs to serve a scikit-learn model, into a folder of its own, for the Python that
-runs this. `assay_onnx` is ours for a model that ONNX Runtime serves, as it does the example's; the names in `_image` are
-as the Dockerfile leaves them: without the packages' own tests.
+runs this. `assay_onnx` is ours for a model that ONNX Runtime serves, as it does the example's; what ends in `_image` is
+as the Dockerfile leaves it: without the packages' own tests.
 """
 
 from __future__ import annotations

@@ -151,33 +151,33 @@ class Execution:
             container = container.with_env_variable(f"ASSAY_IMAGE_{name}", value)
         return await self._exec(step, container)
 
-    async def _with_versions(
-        self, step: Step, inputs: dagger.Directory, container: dagger.Container
-    ) -> dagger.Container:
+    async def _with_versions(self, step: Step, inputs: dagger.Directory, on: dagger.Container) -> dagger.Container:
         """The deploy container with the judged image, and the stable version's if one serves, as services."""
         stable = await image.bundle(self.settings, step, inputs, "stable")
         if await stable.entries():
             self.images["stable"] = image.build(self.settings, stable)
         for name, built in self.images.items():
-            container = container.with_service_binding(name, image.service(built))
-            container = container.with_env_variable(f"ASSAY_{name.upper()}_URL", f"http://{name}:{image.PORT}")
-        return container
+            on = on.with_service_binding(name, image.service(built))
+            on = on.with_env_variable(f"ASSAY_{name.upper()}_URL", f"http://{name}:{image.PORT}")
+        return on
 
     async def _inputs(self, step: Step) -> dagger.Directory:
-        """The artifacts that the step reads, file by file.
+        """The artifacts that the step reads: by file, which the engine knows by content; a folder is known by its exec.
 
-        The engine knows a file by its content but a folder by the exec that made it, and an exec that touches the world
-        is another one in every run: given as a folder, what has not changed would be computed again.
+        A step that runs anew anyway gets whole folders: the engine spells out the origin of an image's context file by
+        file, and that of the stable version, eighty files of package's with all of theirs, took all memory.
         """
-        inputs = dag.directory()
+        inputs, pure = dag.directory(), {maker.stage for maker in self.plan.steps if maker.pure}
         for slot in step.inputs:
-            folder = self.runs[slot.maker].folder
-            pattern = slot.path
-            if slot.path.endswith("/"):
+            folder, is_folder = self.runs[slot.maker].folder, slot.path.endswith("/")
+            if is_folder:
                 # the engine's default would keep everyone but root out of the model's image
                 inputs = inputs.with_new_directory(slot.path, permissions=0o755)
-                pattern = f"{slot.path}**"
-            for path in sorted(path for path in await folder.glob(pattern) if not path.endswith("/")):
+            if is_folder and slot.maker in pure and not step.pure:
+                inputs = inputs.with_directory(slot.path, folder.directory(slot.path))
+                continue
+            found = await folder.glob(f"{slot.path}**" if is_folder else slot.path)
+            for path in sorted(path for path in found if not path.endswith("/")):
                 inputs = inputs.with_file(path, folder.file(path))
         return await inputs.sync()
 
