@@ -164,16 +164,16 @@ class Execution:
     async def _inputs(self, step: Step) -> dagger.Directory:
         """The artifacts that the step reads: by file, which the engine knows by content; a folder is known by its exec.
 
-        A step that runs anew anyway gets whole folders: the engine spells out the origin of an image's context file by
-        file, and that of the stable version, eighty files of package's with all of theirs, took all memory.
+        What images are made of comes in whole folders: the engine spells out the origin of an image's context once for
+        each file, and each file of theirs; that of a stable version, eighty files of package's, took all memory.
         """
-        inputs, pure = dag.directory(), {maker.stage for maker in self.plan.steps if maker.pure}
+        inputs, by_file = dag.directory(), step.pure and step.stage != "package"
         for slot in step.inputs:
             folder, is_folder = self.runs[slot.maker].folder, slot.path.endswith("/")
             if is_folder:
                 # the engine's default would keep everyone but root out of the model's image
                 inputs = inputs.with_new_directory(slot.path, permissions=0o755)
-            if is_folder and slot.maker in pure and not step.pure:
+            if is_folder and not by_file and any(s.pure for s in self.plan.steps if s.stage == slot.maker):
                 inputs = inputs.with_directory(slot.path, folder.directory(slot.path))
                 continue
             found = await folder.glob(f"{slot.path}**" if is_folder else slot.path)
