@@ -8,31 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer, make_column_transformer
+from exportkit import MODELS, ROWS, boosted, frame, linear, target
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
     GradientBoostingClassifier,
-    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MaxAbsScaler,
-    MinMaxScaler,
     OneHotEncoder,
     OrdinalEncoder,
-    RobustScaler,
-    StandardScaler,
 )
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 from assay.export.exporting import Export, export
 from assay.export.proof import difference
@@ -42,144 +34,19 @@ from assay.serving.exported import Exported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROWS = 2400
-TEXTS, NUMBERS = ["job", "city", "grade"], ["hours", "age", "kids", "married"]
 HALF = ROWS // 2
 
 
 @pytest.fixture(scope="module")
 def x() -> pd.DataFrame:
-    """Texts and categories, some missing, one with ninety values; numbers, whole ones, truth values."""
-    random = np.random.default_rng(0)
-    cities = [f"city {number}" for number in range(90)]
-    frame = pd.DataFrame(
-        {
-            "hours": random.normal(size=ROWS) * 100,
-            "age": random.integers(0, 5000, ROWS),
-            "kids": random.integers(0, 4, ROWS),
-            "married": random.random(ROWS) < 0.3,
-            "job": random.choice(["smith", "baker", "clerk"], ROWS),
-            "city": pd.Categorical(random.choice(cities, ROWS), categories=cities),
-            "grade": pd.Categorical(random.choice(["high", "low"], ROWS)),
-        }
-    )
-    for name in ("hours", "job", "grade"):
-        frame.loc[random.random(ROWS) < 0.1, name] = None
-    return frame
-
-
-def _target(x: pd.DataFrame, kind: str) -> Any:
-    city = x["city"].cat.codes
-    score = x["hours"].fillna(30) + x["age"] / 50 + 80 * (x["job"] == "smith") + 40 * (city % 7 == 1)
-    if kind == "number":
-        return score + 500
-    if kind == "three":
-        return pd.Series(np.select([score > 100, score > 20], ["high", "middle"], "low"))
-    rich = score > 60
-    return {"text": rich.map({True: "rich", False: "poor"}), "whole": rich.astype(int), "truth": rich}[kind]
-
-
-def _linear(*numbers: Any) -> ColumnTransformer:
-    steps = numbers or (SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
-    encoder = OneHotEncoder(handle_unknown="ignore", max_categories=50, sparse_output=False)
-    return make_column_transformer((encoder, TEXTS), (make_pipeline(*steps), NUMBERS))
-
-
-def _ordinal(**more: Any) -> ColumnTransformer:
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, **more)
-    floats = StandardScaler(with_mean=False, with_std=False)
-    return make_column_transformer((encoder, TEXTS), (floats, NUMBERS))
-
-
-def _boosted(kind: type, **more: Any) -> Pipeline:
-    return make_pipeline(
-        _ordinal(encoded_missing_value=np.nan), kind(categorical_features=[0, 1, 2], max_iter=20, **more)
-    )
-
-
-FEW = {"n_estimators": 5, "random_state": 0}
-# the model, and what it predicts
-MODELS: dict[str, tuple[Callable[[], Any], str]] = {
-    "the scaffold's trees": (lambda: _boosted(HistGradientBoostingClassifier), "text"),
-    "the scaffold's line": (lambda: make_pipeline(_linear(), LogisticRegression()), "text"),
-    "boosting, three classes": (lambda: _boosted(HistGradientBoostingClassifier), "three"),
-    "boosting, a number": (lambda: _boosted(HistGradientBoostingRegressor), "number"),
-    "boosting, Poisson": (lambda: _boosted(HistGradientBoostingRegressor, loss="poisson"), "number"),
-    "boosting, a rare category": (
-        lambda: make_pipeline(
-            _ordinal(encoded_missing_value=-1, max_categories=10), HistGradientBoostingClassifier(max_iter=20)
-        ),
-        "text",
-    ),
-    "boosting, a leaf for a tree": (lambda: _boosted(HistGradientBoostingClassifier, min_samples_leaf=ROWS), "text"),
-    "logistic, three classes": (lambda: make_pipeline(_linear(), LogisticRegression()), "three"),
-    "logistic, whole labels": (lambda: make_pipeline(_linear(), LogisticRegression()), "whole"),
-    "logistic, truth values": (lambda: make_pipeline(_linear(), LogisticRegression()), "truth"),
-    "least squares": (lambda: make_pipeline(_linear(), LinearRegression()), "number"),
-    "ridge": (lambda: make_pipeline(_linear(SimpleImputer(), RobustScaler()), Ridge()), "number"),
-    "lasso": (lambda: make_pipeline(_linear(SimpleImputer(), MaxAbsScaler()), Lasso()), "number"),
-    "elastic net": (lambda: make_pipeline(_linear(SimpleImputer(), MinMaxScaler(clip=True)), ElasticNet()), "number"),
-    "forest": (lambda: make_pipeline(_linear(), RandomForestClassifier(**FEW)), "text"),
-    "forest, three classes": (lambda: make_pipeline(_linear(), RandomForestClassifier(**FEW)), "three"),
-    "forest, gaps": (lambda: make_pipeline(_linear(StandardScaler()), RandomForestClassifier(**FEW)), "text"),
-    "forest, a number": (lambda: make_pipeline(_linear(), RandomForestRegressor(**FEW)), "number"),
-    "extra trees": (lambda: make_pipeline(_linear(), ExtraTreesClassifier(**FEW)), "text"),
-    "extra trees, a number": (lambda: make_pipeline(_linear(), ExtraTreesRegressor(**FEW)), "number"),
-    "tree": (lambda: make_pipeline(_linear(), DecisionTreeClassifier(random_state=0)), "text"),
-    "tree, a number": (lambda: make_pipeline(_linear(), DecisionTreeRegressor(random_state=0)), "number"),
-    "gradient boosting": (lambda: make_pipeline(_linear(), GradientBoostingClassifier(**FEW)), "text"),
-    "gradient boosting, three": (lambda: make_pipeline(_linear(), GradientBoostingClassifier(**FEW)), "three"),
-    "gradient boosting, a number": (lambda: make_pipeline(_linear(), GradientBoostingRegressor(**FEW)), "number"),
-    "the rest as it is": (
-        lambda: make_pipeline(
-            make_column_transformer(
-                (OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=25, sparse_output=False), TEXTS),
-                remainder="passthrough",
-            ),
-            HistGradientBoostingClassifier(max_iter=20),
-        ),
-        "text",
-    ),
-    "numbers as categories": (
-        lambda: make_pipeline(
-            make_column_transformer(
-                (OneHotEncoder(handle_unknown="ignore", drop="first"), ["kids", "married"]), (MaxAbsScaler(), ["age"])
-            ),
-            LogisticRegression(),
-        ),
-        "text",
-    ),
-    "texts filled in": (
-        lambda: make_pipeline(
-            make_column_transformer(
-                (
-                    make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
-                    ["job"],
-                ),
-                ("passthrough", slice("age", "kids")),
-                ("drop", ["hours"]),
-            ),
-            LogisticRegression(),
-        ),
-        "text",
-    ),
-    "by numbers and a mask": (
-        lambda: make_pipeline(
-            make_column_transformer(
-                (FunctionTransformer(), [True, True, False, False, False, False, False]), ("passthrough", [2, -4])
-            ),
-            HistGradientBoostingClassifier(max_iter=20),
-        ),
-        "text",
-    ),
-}
+    return frame()
 
 
 def _exported(make: Callable[[], Any], kind: str, x: pd.DataFrame) -> tuple[Any, Export]:
     model = make()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(x[:HALF], _target(x, kind)[:HALF])
+        model.fit(x[:HALF], target(x, kind)[:HALF])
         return model, export(model, rows.describe(x), x[HALF:])
 
 
@@ -202,13 +69,13 @@ def test_an_export_predicts_the_same(name: str, x: pd.DataFrame) -> None:
 
 def test_histogram_boosting_takes_categories_of_a_frame_by_itself(x: pd.DataFrame) -> None:
     frame = x.astype({"job": "category"})
-    model = HistGradientBoostingClassifier(max_iter=20).fit(frame, _target(x, "text"))
+    model = HistGradientBoostingClassifier(max_iter=20).fit(frame, target(x, "text"))
     assert export(model, rows.describe(frame), frame).model
 
 
 def test_categories_that_go_left_are_really_in_the_trees(x: pd.DataFrame) -> None:
     # without sets of categories above 63, which another converter loses, nothing of the above is tested
-    model = _boosted(HistGradientBoostingClassifier).fit(x, _target(x, "text"))[-1]
+    model = boosted(HistGradientBoostingClassifier).fit(x, target(x, "text"))[-1]
     nodes = np.concatenate([tree.nodes for (tree,) in model._predictors])
     assert nodes["is_categorical"].sum() > 20
     assert (nodes["missing_go_to_left"] & nodes["is_categorical"]).any()
@@ -228,10 +95,10 @@ class _Own(LogisticRegression):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        pytest.param(lambda: make_pipeline(_linear(), KNeighborsClassifier()), "KNeighborsClassifier", id="kind"),
-        pytest.param(lambda: make_pipeline(_linear(), _Own()), "_Own", id="subclass"),
+        pytest.param(lambda: make_pipeline(linear(), KNeighborsClassifier()), "KNeighborsClassifier", id="kind"),
+        pytest.param(lambda: make_pipeline(linear(), _Own()), "_Own", id="subclass"),
         pytest.param(
-            lambda: make_pipeline(_linear(FunctionTransformer(np.abs), SimpleImputer()), LogisticRegression()),
+            lambda: make_pipeline(linear(FunctionTransformer(np.abs), SimpleImputer()), LogisticRegression()),
             "FunctionTransformer with a function", id="function",
         ),
         pytest.param(
@@ -239,10 +106,10 @@ class _Own(LogisticRegression):  # type: ignore[misc]
             "handle_unknown='error'", id="unknown",
         ),
         pytest.param(
-            lambda: make_pipeline(_linear(), GradientBoostingClassifier(init="zero")), "with a start", id="start"
+            lambda: make_pipeline(linear(), GradientBoostingClassifier(init="zero")), "with a start", id="start"
         ),
         pytest.param(
-            lambda: make_pipeline(_linear(SimpleImputer(), SimpleImputer(missing_values=0)), LogisticRegression()),
+            lambda: make_pipeline(linear(SimpleImputer(), SimpleImputer(missing_values=0)), LogisticRegression()),
             "SimpleImputer of other values", id="imputer",
         ),
     ],
@@ -262,17 +129,17 @@ def _differs(model: Any, exported: Any, x: pd.DataFrame) -> str:
 
 
 def test_another_model_differs_on_the_holdout(x: pd.DataFrame) -> None:
-    y = _target(x, "text")
-    one, other = (make_pipeline(_linear(), LogisticRegression(C=c)).fit(x, y) for c in (1.0, 1.0 + 1e-6))
+    y = target(x, "text")
+    one, other = (make_pipeline(linear(), LogisticRegression(C=c)).fit(x, y) for c in (1.0, 1.0 + 1e-6))
     assert "the probabilities differ by" in _differs(one, other, x)
     assert _differs(one, other, x).endswith("on rows of the holdout")
-    far = make_pipeline(_linear(), LogisticRegression(C=1e-4)).fit(x, y)
+    far = make_pipeline(linear(), LogisticRegression(C=1e-4)).fit(x, y)
     assert _differs(one, far, x) == "the labels differ on rows of the holdout"
 
 
 def test_a_single_leaf_that_is_wrong_is_found(x: pd.DataFrame) -> None:
-    y = _target(x, "number")
-    one, other = (make_pipeline(_linear(), DecisionTreeRegressor(random_state=0)).fit(x, y) for _ in range(2))
+    y = target(x, "number")
+    one, other = (make_pipeline(linear(), DecisionTreeRegressor(random_state=0)).fit(x, y) for _ in range(2))
     leaf = int(np.flatnonzero(other[-1].tree_.children_left < 0)[-1])
     other[-1].tree_.value[leaf] += 0.001
     assert "the predictions differ by" in _differs(one, other, x)
@@ -280,7 +147,7 @@ def test_a_single_leaf_that_is_wrong_is_found(x: pd.DataFrame) -> None:
 
 def test_rows_that_no_holdout_has_are_asked_too(x: pd.DataFrame) -> None:
     whole = x[["age", "kids"]]
-    y = _target(x, "text")
+    y = target(x, "text")
     # alike where nothing is missing
     refuses = LogisticRegression().fit(whole, y)
     fills = make_pipeline(SimpleImputer(strategy="mean"), LogisticRegression()).fit(whole, y)
@@ -291,7 +158,7 @@ def test_rows_that_no_holdout_has_are_asked_too(x: pd.DataFrame) -> None:
 
 
 def test_an_unknown_category_is_asked_too(x: pd.DataFrame) -> None:
-    known, y = x[["job", "age"]].fillna({"job": "smith"}), _target(x, "number")
+    known, y = x[["job", "age"]].fillna({"job": "smith"}), target(x, "number")
     ordinal = {"handle_unknown": "use_encoded_value"}
     one, other = (
         make_pipeline(
@@ -307,7 +174,7 @@ def test_an_unknown_category_is_asked_too(x: pd.DataFrame) -> None:
 
 def test_a_model_that_refuses_what_the_export_refuses_is_the_same(x: pd.DataFrame) -> None:
     whole = x[["age", "kids"]]
-    model = LogisticRegression().fit(whole, _target(x, "text"))
+    model = LogisticRegression().fit(whole, target(x, "text"))
     assert export(model, rows.describe(whole), whole).model
     with pytest.raises(ValueError, match="NaN"):
         model.predict(whole.astype(float).assign(age=np.nan))
@@ -316,7 +183,7 @@ def test_a_model_that_refuses_what_the_export_refuses_is_the_same(x: pd.DataFram
 def test_dates_are_not_for_onnx(x: pd.DataFrame) -> None:
     dated = x[["age"]].assign(day=pd.Timestamp("2026-01-01"))
     model = make_pipeline(make_column_transformer(("passthrough", ["age"])), LogisticRegression())
-    model.fit(dated, _target(x, "text"))
+    model.fit(dated, target(x, "text"))
     found = export(model, rows.describe(dated), dated)
     assert found.model is None
     assert "a column of type datetime64" in found.why
@@ -324,5 +191,5 @@ def test_dates_are_not_for_onnx(x: pd.DataFrame) -> None:
 
 def test_columns_may_have_the_names_of_outputs(x: pd.DataFrame) -> None:
     named = x[["age", "kids"]].set_axis(["label", "probabilities"], axis=1)
-    model = LogisticRegression().fit(named, _target(x, "text"))
+    model = LogisticRegression().fit(named, target(x, "text"))
     assert export(model, rows.describe(named), named).model
