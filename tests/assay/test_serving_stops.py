@@ -55,9 +55,9 @@ def _exchange(open_: socket, request: bytes) -> tuple[int, object, bool]:
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["kept-connections", "a-connection-each"])
-def test_nothing_is_lost_when_it_is_told_to_stop_under_load(bundle: Path, tmp_path: Path, *, keep: bool) -> None:
+def test_nothing_is_lost_when_it_is_told_to_stop_under_load(either_bundle: Path, tmp_path: Path, *, keep: bool) -> None:
     seen = [Seen() for _ in range(CONNECTIONS)]
-    with serving(bundle, log=tmp_path) as url:
+    with serving(either_bundle, log=tmp_path) as url:
         work = [
             threading.Thread(target=_ask_until_refused, args=(url, number, one), kwargs={"keep": keep})
             for number, one in enumerate(seen)
