@@ -90,6 +90,7 @@ def serves(inputs: Path) -> None:
     shutil.rmtree(inputs / "champion")
     shutil.copytree(inputs / "bundle", inputs / "champion")
     write_json(inputs / "champion" / "champion.json", read(inputs / "registration.json") | {"image": None})
+    write_json(inputs / "champion" / "evaluation.json", {"metrics": {}})
 
 
 def take_live(project: Path, version: int) -> str:
