@@ -66,7 +66,7 @@ class Graph:
 
     def output(self, name: str, source: str, kind: int, width: int | None = None) -> None:
         """Give `source` out as `name`, of shape (rows,) or (rows, width)."""
-        name = self._free(name, first="")
+        name = self._free(name)
         self._nodes.append(helper.make_node("Identity", [source], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, [None, *([width] if width else [])]))
 
@@ -99,11 +99,9 @@ class Graph:
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
 
-    def _free(self, name: str, first: str = "0") -> str:
-        number = len(self._taken)
-        made = f"{name}{first and f'/{number}'}"
+    def _free(self, name: str) -> str:
+        made, number = name, len(self._taken)
         while made in self._taken:
-            number += 1
-            made = f"{name}/{number}"
+            made, number = f"{name}/{number}", number + 1
         self._taken.add(made)
         return made

@@ -98,9 +98,8 @@ def _differ(one: Answer | None, other: Answer | None) -> str:
         return "" if one is other else f"only {'the export' if one is None else 'the model itself'} gives an answer"
     if one["probabilities"] is None or other["probabilities"] is None:
         return _far(one["predictions"], other["predictions"], "the predictions")
-    if [(type(label), label) for label in one["predictions"] or ()] != [
-        (type(label), label) for label in other["predictions"] or ()
-    ]:
+    # 1, 1.0 and true are equal in Python, and not to a client
+    if repr(one["predictions"]) != repr(other["predictions"]):
         return "the labels differ"
     return _far(one["probabilities"], other["probabilities"], "the probabilities")
 

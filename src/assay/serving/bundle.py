@@ -59,6 +59,8 @@ def make_bundle(context: Context) -> Path:
     _copy_inputs(context, folder)
     _sign(context, registration.get("signature"), folder)
     _copy_project(context, folder)
+    if about["onnx"]:
+        _copy(context.input("evaluation") / signature.EXPORTED, folder / signature.EXPORTED)
     write_packages(context, folder, onnx=about["onnx"] is not None)
     for name in TOOLKIT:
         _copy(PACKAGE / name, folder / "assay" / name)
@@ -139,8 +141,6 @@ def _labels(about: dict[str, Any]) -> str:
 def _copy_inputs(context: Context, folder: Path) -> None:
     _copy(context.input("model"), folder / "model")
     _copy(context.input("evaluation") / "samples.json", folder / "samples.json")
-    if exported_digest(context.input("evaluation")):
-        _copy(context.input("evaluation") / signature.EXPORTED, folder / signature.EXPORTED)
     _copy(context.input("data-report") / "profile.json", folder / "profile.json")
 
 

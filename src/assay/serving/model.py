@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -87,9 +88,25 @@ def _estimator(bundle: Path) -> Estimator:
     from assay.serving.estimator import Estimator
     from assay.serving.frames import Frames
 
+    _import_skops()
     callables.add_to_path(bundle / "project")
     model = modelfolder.load(bundle / "model", callables.packages(bundle / "project"))
     return Estimator(model, Frames(signature.columns(bundle / "model")))
+
+
+def _import_skops() -> None:
+    """Import skops without its list of estimators, for which it imports all of scikit-learn: a third of the start.
+
+    Without it skops trusts fewer types by itself, and `skopsfile` is asked about more of them.
+    """
+    import sklearn.utils
+
+    listing = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = list
+    try:
+        importlib.import_module("skops.io")
+    finally:
+        sklearn.utils.all_estimators = listing
 
 
 def _exported(bundle: Path, about: Mapping[str, Any]) -> Exported:

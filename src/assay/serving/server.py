@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import importlib
 import logging
 import signal
 import socket
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from assay.errors import ConfigError
-from assay.models.signature import EXPORTED
 from assay.serving.app import make_app
 from assay.serving.handover import Turn
 from assay.serving.limits import GRACE_SECONDS, KEEP_ALIVE_SECONDS, LATE_SECONDS, PREDICT_SECONDS
@@ -116,27 +114,10 @@ def _settled(bundle: Path, log: LogSettings | None, seconds: float) -> FastAPI:
     # what is loaded now stays: the collector's looks at it cost 0.3 s here, 0.4 s at the end, and pauses in between
     gc.disable()
     try:
-        if not (bundle / EXPORTED).exists():
-            _import_skops()
         return make_app(bundle, log, seconds)
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _import_skops() -> None:
-    """Import skops without its list of estimators, for which it imports all of scikit-learn: a third of the start.
-
-    Without it skops trusts fewer types by itself, and `skopsfile` is asked about more of them.
-    """
-    import sklearn.utils
-
-    listing = sklearn.utils.all_estimators
-    sklearn.utils.all_estimators = list
-    try:
-        importlib.import_module("skops.io")
-    finally:
-        sklearn.utils.all_estimators = listing
 
 
 def _listen(host: str, port: int) -> socket.socket:
