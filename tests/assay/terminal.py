@@ -50,8 +50,11 @@ class Terminal:
         """The lines of the screen as soon as `seen` holds for them."""
         end = time.monotonic() + seconds
         while not seen(self.lines):
-            assert time.monotonic() < end, "\n".join(self.lines)
-            assert self._read(), "\n".join(self.lines)
+            if time.monotonic() > end or not self._read():
+                # what is left over would fail another test
+                self._program.kill()
+                self.end()
+                raise AssertionError("\n".join(self.lines))
         return self.lines
 
     def press(self, keys: str) -> None:

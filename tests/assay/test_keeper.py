@@ -20,7 +20,8 @@ from releases import change, read
 
 from assay.config import Deploy
 from assay.errors import ArtifactError, ConfigError, ServiceError
-from assay.rollout.asking import conversation
+from assay.rollout.asking import CONTROL, conversation
+from assay.rollout.keeper import Keeper
 from assay.rollout.local_serving import check_address, down, go_live, keeper_for, serve_again, start_keeper
 from assay.serving.server_process import is_ready
 from assay.values import to_address
@@ -229,6 +230,25 @@ def test_a_keeper_lives_on_only_where_it_has_something_to_serve(
     assert wait_until(lambda: not is_ready(f"http://{deploy.address}"))
     assert down(tmp_path) == f"version 3 serves no more at {deploy.address}"
     assert down(tmp_path) == "nothing serves here"
+
+
+def test_a_keeper_that_is_told_to_stop_does_even_where_the_exception_is_lost(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path)
+    with pytest.raises(SystemExit):
+        keeper.interrupt()
+    with socket.socket() as control:
+        keeper.run(control)
+
+
+def test_a_keeper_that_hangs_up_is_said_to_be_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as control:
+        control.bind(CONTROL)
+        control.listen()
+        # what is asked cannot be sent, and cannot be sent when the connection is closed either
+        with pytest.raises(ServiceError, match="does not answer"), conversation(tmp_path) as ask:  # noqa: PT012
+            control.accept()[0].close()
+            ask({"do": "stop"})
 
 
 def test_two_keepers_at_once_are_one(tmp_path: Path) -> None:

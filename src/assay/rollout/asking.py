@@ -38,15 +38,20 @@ def conversation(folder: Path, patience: float = _CONNECT_SECONDS) -> Iterator[C
     with contextlib.ExitStack() as stack:
         with _told(folder):
             channel = stack.enter_context(_connected(folder, patience))
-        lines = stack.enter_context(channel.makefile("rw", encoding="utf-8"))
+        lines = stack.enter_context(channel.makefile(encoding="utf-8"))
 
         def ask(request: object) -> dict[str, Any]:
             with _told(folder):
-                lines.write(f"{request if request == KEEP else json.dumps(request)}\n")
-                lines.flush()
+                tell(channel, request)
                 return _answer(lines.readline())
 
         yield ask
+
+
+def tell(channel: socket.socket, what: object) -> None:
+    """Say KEEP, or `what` in JSON, to the other side."""
+    # a file would try again when it is closed, and so raise something else than what ended the conversation
+    channel.sendall(f"{what if what == KEEP else json.dumps(what)}\n".encode())
 
 
 @contextlib.contextmanager

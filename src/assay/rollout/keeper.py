@@ -17,17 +17,22 @@ import socket
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from assay.errors import ArtifactError, AssayError
-from assay.rollout.asking import CONTROL, KEEP
+from assay.rollout.asking import CONTROL, KEEP, tell
 from assay.rollout.shelf import Shelf, State
 from assay.rollout.turns import Server, bound, url_of
 from assay.serving.server_process import stop
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
+
+    # says something to who asked, and gives what is said to it
+    _Ask = Callable[[dict[str, Any]], str]
 
 PID = "keeper.pid"
 _TICK_SECONDS = 1.0
@@ -66,6 +71,11 @@ class Keeper:
         finally:
             self._end()
 
+    def interrupt(self, *_: object) -> None:
+        """Stop whatever is at work; once that swallows the exception, as closing a connection may, the loop ends."""
+        self._stopped = True
+        sys.exit()
+
     def _look_after(self) -> None:
         """Start what should serve and does not: after a crash, or because the keeper is new."""
         self._finishing = [process for process in self._finishing if process.poll() is None]
@@ -79,25 +89,23 @@ class Keeper:
 
     def _converse(self, client: socket.socket) -> None:
         client.settimeout(_PATIENCE_SECONDS)
-        with contextlib.suppress(OSError, ValueError), client, client.makefile("rw", encoding="utf-8") as lines:
+        with contextlib.suppress(OSError, ValueError), client, client.makefile(encoding="utf-8") as lines:
             request = json.loads(lines.readline())
             try:
-                answer = getattr(self, f"_do_{request.pop('do')}")(lines, **request)
+                answer = getattr(self, f"_do_{request.pop('do')}")(partial(_said, client, lines), **request)
             except AssayError as error:
                 answer = _error(error)
             except OSError as error:
                 answer = _error(ArtifactError(f"the keeper cannot go on: {error.strerror}", str(error.filename or "")))
-            _tell(lines, answer)
+            tell(client, answer)
 
-    def _do_hold(self, _lines: TextIO, address: str) -> dict[str, Any]:
+    def _do_hold(self, _ask: _Ask, address: str) -> dict[str, Any]:
         """Find out whether `address` can be had."""
         if address != self._address:
             bound(address).close()
         return {}
 
-    def _do_serve(
-        self, lines: TextIO, address: str, version: int, bundle: str | None, seconds: float
-    ) -> dict[str, Any]:
+    def _do_serve(self, ask: _Ask, address: str, version: int, bundle: str | None, seconds: float) -> dict[str, Any]:
         before = self._state
         after = before.moved(address, self._shelf.copied(version, Path(bundle) if bundle else None), seconds)
         if after != before:
@@ -105,7 +113,7 @@ class Keeper:
         if after != before or self._server is None:
             self._switch_or_forget(before, after)
         was = {"was": before.version, "changed": after.current != before.current, "gone": self._gone}
-        said = _said(lines, {"url": url_of(address)} | was)
+        said = ask({"url": url_of(address)} | was)
         if said == KEEP:
             self._gone = False
             self._shelf.keep(after)
@@ -117,19 +125,19 @@ class Keeper:
                 self._shelf.keep(before)
         return {}
 
-    def _do_settle(self, lines: TextIO) -> dict[str, Any]:
+    def _do_settle(self, ask: _Ask) -> dict[str, Any]:
         """Serve what a killed deploy wanted, or forget it, as the other side says once it has asked the registry."""
         before, wanted = self._state, self._shelf.wanted()
         if wanted.version is None or wanted == before:
             return {"wanted": None}
-        said = _said(lines, {"wanted": wanted.version, "back": wanted.current == before.previous})
+        said = ask({"wanted": wanted.version, "back": wanted.current == before.previous})
         if said == KEEP:
             self._switch(wanted)
         if said:
             self._shelf.keep(self._state)
         return {"url": url_of(self._state.address) if self._server else ""}
 
-    def _do_stop(self, _lines: TextIO) -> dict[str, Any]:
+    def _do_stop(self, _ask: _Ask) -> dict[str, Any]:
         self._stopped = True
         self._end()
         self._shelf.keep(State())
@@ -178,21 +186,16 @@ class Keeper:
             stop(process)
 
 
-def _said(lines: TextIO, answer: dict[str, Any]) -> str:
+def _said(client: socket.socket, lines: TextIO, answer: dict[str, Any]) -> str:
     """What the other side says to `answer`; empty where it is gone."""
     with contextlib.suppress(OSError):
-        _tell(lines, answer)
+        tell(client, answer)
         return lines.readline().strip()
     return ""
 
 
 def _error(error: AssayError) -> dict[str, Any]:
     return {"error": type(error).__name__, "facts": asdict(error)}
-
-
-def _tell(lines: TextIO, answer: dict[str, Any]) -> None:
-    lines.write(json.dumps(answer) + "\n")
-    lines.flush()
 
 
 def _say(text: str) -> None:
@@ -215,12 +218,13 @@ def main(folder: Path) -> None:
     if os.fork():
         return
     os.setsid()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    keeper = Keeper(folder)
+    signal.signal(signal.SIGTERM, keeper.interrupt)
     pid.truncate(0)
     pid.write(f"{os.getpid()}\n")
     pid.flush()
     with control:
-        Keeper(folder).run(control)
+        keeper.run(control)
 
 
 if __name__ == "__main__":
