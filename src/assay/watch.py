@@ -135,7 +135,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _open(log: Path, stack: contextlib.ExitStack) -> BinaryIO | None:
     # on a full disk the stage still runs, and its output is still shown
     with contextlib.suppress(OSError):
-        return stack.enter_context(log.open("wb"))
+        return stack.enter_context(log.open("wb", buffering=0))
     return None
 
 

@@ -139,6 +139,14 @@ def test_unwritable_output_folder(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full to stand for a full disk")
+def test_a_log_that_cannot_be_written_ends_no_stage(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/stage.log").symlink_to("/dev/full")
+    report = outcome_of(tmp_path, lambda _: Outcome(observed={"t.v": Observed(0.7)}, message=str(print("working"))))
+    assert report.status == "passed", report.message
+
+
 def test_waits_for_late_output_without_burning_cpu(tmp_path: Path) -> None:
     def run(_: Context) -> Outcome:
         os.close(1)
