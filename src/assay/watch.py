@@ -129,6 +129,9 @@ class _Output:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # a second one must not break off what ends the child
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
     raise _Interrupted
 
 

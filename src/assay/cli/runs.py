@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.cli.interrupts import interrupted_once
 from assay.cli.parsing import Commands, add
 from assay.errors import Exit
 
@@ -65,16 +66,16 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import signal
+    with interrupted_once():
+        return _run_and_tell(arguments)
 
+
+def _run_and_tell(arguments: argparse.Namespace) -> int:
     from assay.local import leave_reports, run_local
     from assay.progress import Events
     from assay.render.text import run_table
     from assay.rollout.half_done import put_right_first
 
-    # whoever ends the run, a person or a CI system, gets a report of what was done
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     people = _people(arguments)
     events = Events(people, verbose=arguments.verbose, quiet=arguments.quiet)
     progress = events if arguments.json else people
