@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -87,6 +88,10 @@ def boosted(kind: type, **more: Any) -> Pipeline:
     )
 
 
+def light(kind: type, **more: Any) -> Pipeline:
+    return make_pipeline(ordinal(encoded_missing_value=np.nan), kind(n_estimators=20, verbose=-1, **more))
+
+
 FEW = {"n_estimators": 5, "random_state": 0}
 # the model, and what it predicts
 MODELS: dict[str, tuple[Callable[[], Any], str]] = {
@@ -117,6 +122,18 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "extra trees, a number": (lambda: make_pipeline(linear(), ExtraTreesRegressor(**FEW)), "number"),
     "tree": (lambda: make_pipeline(linear(), DecisionTreeClassifier(random_state=0)), "text"),
     "tree, a number": (lambda: make_pipeline(linear(), DecisionTreeRegressor(random_state=0)), "number"),
+    "LightGBM": (lambda: light(LGBMClassifier), "text"),
+    "LightGBM, three classes": (lambda: light(LGBMClassifier), "three"),
+    "LightGBM, sets": (lambda: light(LGBMClassifier, categorical_feature=[0, 1, 2]), "text"),
+    "LightGBM, another slope": (lambda: light(LGBMClassifier, sigmoid=2.5), "whole"),
+    "LightGBM, a leaf for a tree": (lambda: light(LGBMClassifier, min_child_samples=ROWS), "text"),
+    "LightGBM, a forest": (
+        lambda: light(LGBMClassifier, boosting_type="rf", bagging_freq=1, bagging_fraction=0.5),
+        "text",
+    ),
+    "LightGBM, a number": (lambda: light(LGBMRegressor), "number"),
+    "LightGBM, quantiles": (lambda: light(LGBMRegressor, objective="quantile", alpha=0.9), "number"),
+    "LightGBM, Poisson": (lambda: light(LGBMRegressor, objective="poisson"), "number"),
     "gradient boosting": (lambda: make_pipeline(linear(), GradientBoostingClassifier(**FEW)), "text"),
     "gradient boosting, three": (lambda: make_pipeline(linear(), GradientBoostingClassifier(**FEW)), "three"),
     "gradient boosting, a number": (lambda: make_pipeline(linear(), GradientBoostingRegressor(**FEW)), "number"),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from exportkit import MODELS, ROWS, boosted, frame, linear, target
+from exportkit import MODELS, ROWS, boosted, frame, light, linear, target
+from lightgbm import LGBMClassifier
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -73,6 +74,14 @@ def test_histogram_boosting_takes_categories_of_a_frame_by_itself(x: pd.DataFram
     assert export(model, rows.describe(frame), frame).model
 
 
+def test_lightgbm_takes_categories_of_a_frame_by_itself(x: pd.DataFrame) -> None:
+    frame = x.astype({"job": "category"}).drop(columns="married")
+    model = LGBMClassifier(n_estimators=20, verbose=-1).fit(frame, target(x, "text"))
+    assert any("==" in kinds for kinds in model.booster_.trees_to_dataframe()["decision_type"].dropna())
+    found = export(model, rows.describe(frame), frame)
+    assert found.model, found.why
+
+
 def test_categories_that_go_left_are_really_in_the_trees(x: pd.DataFrame) -> None:
     # without sets of categories above 63, which another converter loses, nothing of the above is tested
     model = boosted(HistGradientBoostingClassifier).fit(x, target(x, "text"))[-1]
@@ -107,6 +116,11 @@ class _Own(LogisticRegression):  # type: ignore[misc]
         ),
         pytest.param(
             lambda: make_pipeline(linear(), GradientBoostingClassifier(init="zero")), "with a start", id="start"
+        ),
+        pytest.param(lambda: light(LGBMClassifier, zero_as_missing=True), "with zero_as_missing", id="zero"),
+        pytest.param(lambda: light(LGBMClassifier, linear_tree=True), "with lines in its leaves", id="lines"),
+        pytest.param(
+            lambda: light(LGBMClassifier, objective="cross_entropy"), 'the objective "cross_entropy"', id="objective"
         ),
         pytest.param(
             lambda: make_pipeline(linear(SimpleImputer(), SimpleImputer(missing_values=0)), LogisticRegression()),

@@ -72,13 +72,18 @@ def test_a_built_image_is_asked_itself(
     (root / "opt" / "two").hardlink_to(root / "opt" / "one")
     (root / "etc").symlink_to("/usr", target_is_directory=True)
     (root / "usr" / "site-packages" / "flask-3.dist-info").mkdir(parents=True)
-    (root / "usr" / "site-packages" / "flask-3.dist-info" / "METADATA").write_text("Name: flask\nVersion: 3\n")
+    about = root / "usr" / "site-packages" / "flask-3.dist-info"
+    (about / "METADATA").write_text("Name: flask\nVersion: 3\n")
+    (about / "RECORD").write_text("flask/app.py,,\nflask/gone.py,,\n")
+    (root / "usr" / "site-packages" / "flask").mkdir()
+    (root / "usr" / "site-packages" / "flask" / "app.py").write_bytes(b"1" * 2_000_000)
     monkeypatch.setenv("ASSAY_IMAGE_ROOT", str(root))
     monkeypatch.setenv("ASSAY_IMAGE_COMPRESSED_BYTES", "1500000")
     monkeypatch.setattr(package, "serving", lambda *_, **__: pytest.fail("a process was started"))
     outcome = package.run(context)
     assert outcome.observed["image.predicts_same"].value == 0
-    assert outcome.observed["image.size_mb"].value == 3
+    assert outcome.observed["image.size_mb"].value == 5
+    assert outcome.observed["image.size_mb"].message == "unpacked, base image included; most take flask 2"
     assert outcome.observed["image.compressed_mb"].value == 1.5
     image = _image(context)
     assert image["platforms"] == ["linux/amd64", "linux/arm64"]

@@ -73,7 +73,7 @@ def _places(wanted: Any, names: Sequence[Any]) -> list[int]:  # noqa: ANN401 - n
 def _ordinal(graph: Graph, encoder: OrdinalEncoder, parts: Sequence[Part]) -> list[Part]:
     columns = graph.one_by_one(parts)
     return [
-        Part(_looked_up(graph, column, categories, _answers(encoder, place)[:, place]))
+        Part(looked_up(graph, column, categories, _answers(encoder, place)[:, place]))
         for place, (column, categories) in enumerate(zip(columns, encoder.categories_, strict=True))
     ]
 
@@ -83,7 +83,7 @@ def _one_hot(graph: Graph, encoder: OneHotEncoder, parts: Sequence[Part]) -> lis
     found = []
     for place, (column, categories) in enumerate(zip(graph.one_by_one(parts), encoder.categories_, strict=True)):
         table = _answers(encoder, place)[:, ends[place] : ends[place + 1]]
-        row = _looked_up(graph, column, categories, np.arange(len(categories) + 1.0))
+        row = looked_up(graph, column, categories, np.arange(len(categories) + 1.0))
         row = graph.node("Cast", row, to=TensorProto.INT64)
         row = graph.node("Reshape", row, graph.constant(np.array([-1])))
         found.append(Part(graph.node("Gather", graph.constant(table), row, axis=0), table.shape[1]))
@@ -106,8 +106,12 @@ def _answers(encoder: Any, place: int) -> np.ndarray:  # noqa: ANN401
     return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float64)
 
 
-def _looked_up(graph: Graph, column: Part, categories: np.ndarray, values: np.ndarray) -> str:
-    """The entry of `values` for each category; its last one for everything else."""
+def looked_up(graph: Graph, column: Part, categories: np.ndarray, values: np.ndarray) -> str:
+    """The entry of `values` for each category; its last one for everything else.
+
+    Raises:
+        UnsupportedError: There are texts and other things among the categories.
+    """
     if column.text:
         keys = [MISSING if pd.isna(one) else str(one) for one in categories]
         if len(set(keys)) < len(keys) or any(not isinstance(one, str) for one in categories if not pd.isna(one)):

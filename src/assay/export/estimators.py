@@ -9,8 +9,10 @@ from onnx import TensorProto, helper
 from sklearn import ensemble, linear_model, tree
 from sklearn.pipeline import Pipeline
 
+from assay.export import lightgbm
 from assay.export.columns import transformed
 from assay.export.graph import Graph, Part, UnsupportedError
+from assay.export.results import added, both, shares
 from assay.export.trees import Tree, known_categories, summed
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def write(graph: Graph, model: Any) -> None:  # noqa: ANN401 - any estimator
         for _, step in model.steps[:-1]:
             parts = transformed(graph, step, parts)
         model = model.steps[-1][1]
-    known = _KINDS.get(type(model))
+    known = _KINDS.get(type(model)) or _ELSEWHERE.get(f"{type(model).__module__}.{type(model).__name__}")
     if known is None:
         raise UnsupportedError(type(model).__name__)
     if getattr(model, "n_outputs_", 1) != 1:
@@ -51,9 +53,9 @@ def _boosting(graph: Graph, model: Any, parts: Sequence[Part]) -> str:  # noqa: 
         parts = transformed(graph, model._preprocessor, parts)  # noqa: SLF001
     known, targets = known_categories(model), model.n_trees_per_iteration_
     trees = [Tree.of_boosting(one, known, at) for by_target in model._predictors for at, one in enumerate(by_target)]  # noqa: SLF001
-    raw = _add(graph, summed(graph, graph.together(parts).name, trees, targets), model._baseline_prediction)  # noqa: SLF001
+    raw = added(graph, summed(graph, graph.together(parts).name, trees, targets), model._baseline_prediction)  # noqa: SLF001
     if hasattr(model, "classes_"):
-        return _shares(graph, raw, targets)
+        return shares(graph, raw, targets)
     link = type(model._loss.link).__name__  # noqa: SLF001
     return {"IdentityLink": lambda: raw, "LogLink": lambda: graph.node("Exp", raw)}[link]()
 
@@ -68,8 +70,8 @@ def _gradient_boosting(graph: Graph, model: Any, parts: Sequence[Part]) -> str: 
     ]
     targets = model.estimators_.shape[1]
     start = model._raw_predict_init(np.zeros((1, model.n_features_in_)))  # noqa: SLF001 - one of several, by the loss
-    raw = _add(graph, summed(graph, _single(graph, parts), trees, targets), start)
-    return _shares(graph, raw, targets) if hasattr(model, "classes_") else raw
+    raw = added(graph, summed(graph, _single(graph, parts), trees, targets), start)
+    return shares(graph, raw, targets) if hasattr(model, "classes_") else raw
 
 
 def _forest(graph: Graph, model: Any, parts: Sequence[Part]) -> str:  # noqa: ANN401
@@ -87,15 +89,15 @@ def _forest(graph: Graph, model: Any, parts: Sequence[Part]) -> str:  # noqa: AN
         for at, label in enumerate(asked)
     ]
     sums = summed(graph, _single(graph, parts), trees, len(asked))
-    return _both(graph, sums) if count == _TWO else sums
+    return both(graph, sums) if count == _TWO else sums
 
 
 def _line(graph: Graph, model: Any, parts: Sequence[Part]) -> str:  # noqa: ANN401
     x = graph.together(parts).name
     slopes = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
     found = graph.node("MatMul", x, graph.constant(slopes))
-    raw = _add(graph, found, model.intercept_)
-    return _shares(graph, raw, slopes.shape[1]) if hasattr(model, "classes_") else raw
+    raw = added(graph, found, model.intercept_)
+    return shares(graph, raw, slopes.shape[1]) if hasattr(model, "classes_") else raw
 
 
 def _single(graph: Graph, parts: Sequence[Part]) -> str:
@@ -104,23 +106,12 @@ def _single(graph: Graph, parts: Sequence[Part]) -> str:
     return graph.node("Cast", x, to=TensorProto.DOUBLE)
 
 
-def _add(graph: Graph, name: str, values: Any) -> str:  # noqa: ANN401
-    return graph.node("Add", name, graph.constant(np.asarray(values, dtype=np.float64).reshape(1, -1)))
-
-
-def _shares(graph: Graph, raw: str, targets: int) -> str:
-    return _both(graph, graph.node("Sigmoid", raw)) if targets == 1 else graph.node("Softmax", raw, axis=1)
-
-
-def _both(graph: Graph, positive: str) -> str:
-    negative = graph.node("Sub", graph.constant(np.ones((1, 1))), positive)
-    return graph.node("Concat", negative, positive, axis=1)
-
-
 def _flat(graph: Graph, name: str) -> str:
     return graph.node("Reshape", name, graph.constant(np.array([-1])))
 
 
+# by name: only a project that has the library imports it
+_ELSEWHERE = {f"lightgbm.sklearn.{name}": lightgbm.boosted for name in ("LGBMClassifier", "LGBMRegressor")}
 _KINDS: dict[type, Callable[[Graph, Any, Sequence[Part]], str]] = {
     ensemble.HistGradientBoostingClassifier: _boosting,
     ensemble.HistGradientBoostingRegressor: _boosting,

@@ -22,6 +22,7 @@ from assay.gates import Observed
 from assay.reports import write_json
 from assay.serving.bundle import make_bundle
 from assay.serving.server_process import is_ready, serving
+from assay.supply.inventory import largest
 from assay.supply.sbom import ROOT_VARIABLE, bill_of_materials
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def _sizes(bundle: Path) -> dict[str, Observed]:
         alone = Observed(round(artifacts.size(bundle) / 1e6, 3), message="the bundle alone: no container engine")
         return {"size_mb": alone, "compressed_mb": alone}
     unpacked = artifacts.disk_size(Path(root))
+    most = ", ".join(f"{name} {size / 1e6:.0f}" for name, size in largest(Path(root)).items())
     return {
-        "size_mb": Observed(round(unpacked / 1e6, 3), message="unpacked, base image included"),
+        "size_mb": Observed(round(unpacked / 1e6, 3), message=f"unpacked, base image included; most take {most}"),
         "compressed_mb": Observed(round(float(compressed) / 1e6, 3), message="all layers, as they are sent"),
     }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,7 +15,6 @@ from assay.errors import ArtifactError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
-    from pathlib import Path
 
 # wherever they lie: a project may bring a Dockerfile of its own
 _SITES = ("site-packages", "dist-packages")
@@ -51,12 +51,27 @@ def of_image(root: Path) -> tuple[Part, ...]:
     Raises:
         ArtifactError: There are no Python distributions: this is no image of a model.
     """
-    sites = [str(site) for name in _SITES for site in sorted(root.rglob(name))]
-    found = [_distribution(one.metadata.json) for one in distributions(path=sites)]
+    found = [_distribution(one.metadata.json) for one in distributions(path=_sites(root))]
     if not found:
         allowed = f"a folder that holds a folder {' or '.join(_SITES)}"
         raise ArtifactError("the image's file system has no Python packages", where=str(root), allowed=allowed)
     return _sorted([*found, *_interpreters(root), *_debian(root)])
+
+
+def largest(root: Path, count: int = 3) -> dict[str, int]:
+    """Bytes of the `count` largest Python distributions below `root`, by name, the largest first."""
+    sizes = {one.name: _size(one) for one in distributions(path=_sites(root))}
+    return dict(sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0]))[:count])
+
+
+def _sites(root: Path) -> list[str]:
+    return [str(site) for name in _SITES for site in sorted(root.rglob(name))]
+
+
+def _size(one: Distribution) -> int:
+    paths = (Path(str(file.locate())) for file in one.files or ())
+    # an image may have been slimmed after the installation
+    return sum(path.lstat().st_size for path in paths if path.is_file())
 
 
 def of_bundle(bundle: Path) -> tuple[Part, ...]:
