@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from helpers import wait_until
 
 from assay.serving.logfiles import sampled
 from assay.serving.server_process import serving
@@ -43,7 +44,7 @@ def test_what_is_in_flight_is_finished(slow_bundle: Path, tmp_path: Path, number
 
     thread = threading.Thread(target=ask)
     thread.start()
-    time.sleep(0.4)
+    assert wait_until(lambda: "asked" in (tmp_path / "output").read_text())
     process.send_signal(number)
     thread.join()
     assert process.wait(10) == 0, (tmp_path / "output").read_text()
@@ -55,7 +56,7 @@ def test_what_is_in_flight_is_finished(slow_bundle: Path, tmp_path: Path, number
 
 def test_what_waits_is_finished_and_one_bad_row_spoils_no_other(slow_bundle: Path, tmp_path: Path) -> None:
     process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output")
-    numbers = [8.0, 1.0, 13.0, 2.0, 3.0, 4.0]
+    numbers = [20.0, 1.0, 13.0, 2.0, 3.0, 4.0]
     answers: dict[float, httpx.Response] = {}
 
     def ask(number: float) -> None:
@@ -64,11 +65,11 @@ def test_what_waits_is_finished_and_one_bad_row_spoils_no_other(slow_bundle: Pat
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in numbers]
     threads[0].start()
-    time.sleep(0.3)
-    # the first is in the model for another half a second, so these wait together
+    assert wait_until(lambda: "asked" in (tmp_path / "output").read_text())
+    # the first is in the model for two seconds, so these wait together
     for thread in threads[1:]:
         thread.start()
-    time.sleep(0.3)
+    time.sleep(1)
     process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()

@@ -18,7 +18,7 @@ def test_knows_where():
 """
 
 
-def run(project: Path, text: str, seconds: float = 20) -> tuple[float | None, str]:
+def run(project: Path, text: str, seconds: float = 120) -> tuple[float | None, str]:
     folder = project / "tests" / "smoke"
     folder.mkdir(parents=True)
     (folder / "test_smoke.py").write_text(text, encoding="utf-8")
