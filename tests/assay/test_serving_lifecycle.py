@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _start(bundle: Path, log: Path, output: Path) -> tuple[subprocess.Popen[bytes], str]:
-    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle), "--port", "0", "--log", str(log)]
+def _start(bundle: Path, log: Path, output: Path, *options: str) -> tuple[subprocess.Popen[bytes], str]:
+    argv = [sys.executable, "-m", "assay", "serve", "--bundle", str(bundle), "--port", "0", "--log", str(log), *options]
     with output.open("wb") as file:
         process = subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(bundle)}, stdout=file, stderr=file)
     until = time.monotonic() + 30
@@ -92,6 +92,26 @@ def test_what_waits_is_finished_and_one_bad_row_spoils_no_other(slow_bundle: Pat
     assert {line["id"]: line["prediction"] for line in lines} == {
         f"r{n:g}": None if n == 13 else 2 * n for n in numbers
     }
+
+
+def test_a_model_that_never_answers_keeps_no_server_alive(slow_bundle: Path, tmp_path: Path) -> None:
+    process, url = _start(slow_bundle, tmp_path / "log", tmp_path / "output", "--timeout", "0.5")
+
+    def seen(path: str) -> tuple[int, str]:
+        answer = httpx.get(f"{url}{path}", timeout=20, trust_env=False)
+        return answer.status_code, answer.text
+
+    assert seen("/readyz") == (200, '{"status":"ready"}')
+    late = httpx.post(f"{url}/predict", json={"records": [{"x": 6000.0}]}, timeout=20, trust_env=False)
+    assert late.status_code == 504
+    assert seen("/readyz") == (503, '{"status":"stuck"}')
+    assert seen("/v2/health/ready") == (503, '{"ready":false}')
+    assert wait_until(lambda: seen("/livez") == (503, '{"status":"stuck"}'))
+    assert seen("/v2/health/live") == (503, '{"live":false}')
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0, (tmp_path / "output").read_text()
+    lines = [json.loads(line) for file in (tmp_path / "log").iterdir() for line in file.read_text().splitlines()]
+    assert [line["status"] for line in lines] == [504]
 
 
 @pytest.mark.parametrize("port", ["taken", "99999"])

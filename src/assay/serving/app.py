@@ -17,6 +17,7 @@ from assay.serving import forms, v2
 from assay.serving.batching import Batcher
 from assay.serving.exchange import Exchange
 from assay.serving.headers import Headers
+from assay.serving.health import Health
 from assay.serving.limits import PREDICT_SECONDS
 from assay.serving.log import PredictionLog
 from assay.serving.metrics import Meter
@@ -54,40 +55,39 @@ def make_app(bundle: Path, log: LogSettings | None = None, seconds: float = PRED
     meter = Meter(served, journal)
     kind = served.predictor.kind if served.rows_are_independent else None
     batcher = Batcher(served.predictor.predict, kind, meter.batch.observe)
+    health = Health(batcher.busy, seconds)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with journal or nullcontext(), batcher:
-            app.state.ready = True
+            health.serving = True
             yield
-            app.state.ready = False
+            health.serving = False
 
     app = FastAPI(title=served.name, version=str(served.version), lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    app.state.ready = False
     app.add_middleware(Headers, version=str(served.version), meter=meter)
     app.add_exception_handler(Refused, _told)
     app.add_exception_handler(HTTPException, _told)
     exchange = Exchange(served, batcher, meter, journal, seconds)
-    _add_state(app, served, meter)
+    _add_state(app, served, meter, health)
     _add_predictions(app, served, exchange)
-    app.router.routes += v2.routes(served, exchange, lambda: app.state.ready)
+    app.router.routes += v2.routes(served, exchange, health)
     return app
 
 
-def _add_state(app: FastAPI, served: Served, meter: Meter) -> None:
+def _add_state(app: FastAPI, served: Served, meter: Meter, health: Health) -> None:
     @app.get("/livez")
-    async def livez() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "alive"}
+    async def livez() -> JSONResponse:
+        """The process answers, and its model does not hang."""
+        return _probed(*health.liveness())
 
     # the names that MLflow's clients and SageMaker ask for it
     @app.get("/ping", include_in_schema=False)
     @app.get("/health", include_in_schema=False)
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        """The model is loaded, and the server is not about to end."""
-        ready = app.state.ready
-        return JSONResponse({"status": "ready" if ready else "stopping"}, 200 if ready else 503)
+        """The model is loaded and does not hang, and the server is not about to end."""
+        return _probed(*health.readiness())
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -106,6 +106,10 @@ def _add_state(app: FastAPI, served: Served, meter: Meter) -> None:
             "labels": served.labels,
             "runtime": served.predictor.runtime,
         }
+
+
+def _probed(word: str, fine: bool) -> JSONResponse:  # noqa: FBT001 - what Health gives
+    return JSONResponse({"status": word}, 200 if fine else 503)
 
 
 def _add_predictions(app: FastAPI, served: Served, exchange: Exchange) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+from assay.serving.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -49,15 +51,21 @@ class Batcher:
         self._note = note
         self._kind = kind
         self._waiting: deque[_Asked] = deque()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
+        self._worker = Worker()
+        self._since = 0.0
         self._running: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End the thread after what it does now."""
+        """End the thread after what it does now; nobody waits for that."""
         self._worker.shutdown()
+
+    def busy(self) -> float:
+        """Seconds that the model has been at its current call; 0 where it is idle."""
+        since = self._since
+        return time.monotonic() - since if since else 0.0
 
     async def ask(self, records: Records) -> Answer:
         """What `predict` answers to `records` alone.
@@ -111,10 +119,13 @@ class Batcher:
         )
 
     def _alone(self, records: Records) -> Answer | Exception:
+        self._since = time.monotonic()
         try:
             return self._predict(records)
         except Exception as error:  # noqa: BLE001 - it is raised where the request is answered
             return error
+        finally:
+            self._since = 0.0
 
 
 def split(answer: Answer, requests: Sequence[Records]) -> list[Answer | Exception]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from assay.serving.batching import Answer
     from assay.serving.exchange import Exchange
+    from assay.serving.health import Health
     from assay.serving.model import Served
     from assay.serving.schema import Records
 
@@ -26,7 +27,7 @@ _BINARY = "inference-header-content-length"
 _MODEL = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
-def routes(served: Served, exchange: Exchange, is_ready: Callable[[], bool]) -> list[Route]:
+def routes(served: Served, exchange: Exchange, health: Health) -> list[Route]:
     """The protocol's endpoints for `served`."""
     tensors = Tensors(served)
 
@@ -38,10 +39,12 @@ def routes(served: Served, exchange: Exchange, is_ready: Callable[[], bool]) -> 
         return JSONResponse({"name": "assay", "version": str(served.version), "extensions": []})
 
     async def live(_: Request) -> Response:
-        return JSONResponse({"live": True})
+        fine = health.liveness()[1]
+        return JSONResponse({"live": fine}, 200 if fine else 503)
 
     async def ready(_: Request) -> Response:
-        return JSONResponse({"ready": is_ready()}, 200 if is_ready() else 503)
+        fine = health.readiness()[1]
+        return JSONResponse({"ready": fine}, 200 if fine else 503)
 
     async def model(request: Request) -> Response:
         _check_model(request, served)
@@ -49,7 +52,8 @@ def routes(served: Served, exchange: Exchange, is_ready: Callable[[], bool]) -> 
 
     async def model_ready(request: Request) -> Response:
         _check_model(request, served)
-        return JSONResponse({"name": served.name, "ready": is_ready()}, 200 if is_ready() else 503)
+        fine = health.readiness()[1]
+        return JSONResponse({"name": served.name, "ready": fine}, 200 if fine else 503)
 
     async def infer(request: Request) -> Response:
         _check_model(request, served)
