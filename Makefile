@@ -3,7 +3,6 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 ARGS ?=
-# threads of tests side by side would wait for each other
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: run test test-slow test-cluster lint bench serve docs lock clean
@@ -15,8 +14,10 @@ run: .venv/ready         ## all eight stages on this machine
 serve: .venv/ready       ## the newest model on http://127.0.0.1:8080
 	@$(BIN)/assay serve $(ARGS)
 
+# threads of tests side by side would wait for each other
+test: export OMP_NUM_THREADS := 1
 test: lint .venv/tests   ## lint, types, layers, then every test that is done soon
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not (slow or engine)" $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest -m "not (slow or engine)" $(PARALLEL) $(ARGS)
 
 test-slow: .venv/tests   ## whole runs of real projects, here and on a Dagger engine where one runs
 	$(BIN)/python -m pytest -m "slow or engine" $(PARALLEL) $(ARGS)

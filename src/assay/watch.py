@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from assay.processes import die_with_parent, family
+from assay.signals import raised_once
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
     from assay.processes import Family
 
@@ -71,7 +71,8 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
         stack.callback(os.close, reader)
         members = stack.enter_context(family(child))
         output = stack.enter_context(_Output(_open(log, stack)))
-        previous = {number: signal.signal(number, _interrupt) for number in INTERRUPTS}
+        # a second one must not break off what ends the child
+        stack.enter_context(raised_once(INTERRUPTS, _Interrupted))
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
             while status is None:
@@ -86,9 +87,6 @@ def watch(child: int, reader: int, log: Path, timeout: float, memory: int) -> De
         except _Interrupted:
             why = "interrupted"
             _finish(members, reader, output)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
     status = os.waitpid(child, 0)[1] if status is None else status
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     ended = os.waitstatus_to_exitcode(status)
@@ -126,13 +124,6 @@ class _Output:
             with contextlib.suppress(OSError, ValueError):
                 target.write(data)
                 target.flush()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # a second one must not break off what ends the child
-    for number in INTERRUPTS:
-        signal.signal(number, signal.SIG_IGN)
-    raise _Interrupted
 
 
 def _open(log: Path, stack: contextlib.ExitStack) -> BinaryIO | None:

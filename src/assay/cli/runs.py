@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.cli.interrupts import interrupted_once
 from assay.cli.parsing import Commands, add
 from assay.errors import Exit
 
@@ -66,6 +65,8 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from assay.cli.interrupts import interrupted_once
+
     with interrupted_once():
         return _run_and_tell(arguments)
 

@@ -60,7 +60,7 @@ class Batcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End the thread after what it does now; nobody waits for that."""
-        self._worker.shutdown()
+        self._worker.end()
 
     def busy(self) -> float:
         """Seconds that the model has been at its current call; 0 where it is idle."""

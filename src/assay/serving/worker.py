@@ -40,7 +40,7 @@ class Worker(Executor):
         self._work.put(do)
         return future
 
-    def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    def end(self) -> None:
         """End the thread once all that was asked for is done; nobody waits for it."""
         self._work.put(None)
 
